@@ -1,0 +1,2 @@
+//! The program `collector`.
+fn main() {}

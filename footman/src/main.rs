@@ -1,0 +1,2 @@
+//! The program `footman`.
+fn main() {}

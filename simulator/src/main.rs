@@ -1,0 +1,2 @@
+//! The program `simulator`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The program `writer`.
+fn main() {}
