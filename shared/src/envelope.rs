@@ -1,0 +1,354 @@
+//! The event on the wire: a CloudEvents 1.0 event in structured JSON, complete in itself.
+//!
+//! Numbering is apart from encoding: the sequence has no gaps, so it is given only to events that
+//! the outbox takes, long after they were encoded.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+use ulid::Ulid;
+
+use crate::event::{Event, Kind};
+use crate::timestamp::Timestamp;
+
+/// The largest event, in bytes: NATS takes 1 MiB a message, headers included.
+pub const MAX_EVENT_BYTES: usize = 900 * 1024;
+/// Digits of a sequence: enough for nanosecond rates over centuries, fixed so that it can be filled
+/// in after encoding and compared as text.
+const SEQUENCE_DIGITS: usize = 18;
+const SEQUENCE_MEMBER: &str = "\"sequence\":\"";
+const TYPE_PREFIX: &str = "qliksense.";
+const TYPE_SUFFIX: &str = ".v1";
+const SPEC_VERSION: &str = "1.0";
+const CONTENT_TYPE: &str = "application/json";
+
+/// One start of a program: who it is, and the name of its series of sequences.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    source: String,
+    epoch: Ulid,
+}
+
+impl Origin {
+    /// Begins an epoch of the program.
+    pub fn new(process: &str, instance: &str) -> Self {
+        Self {
+            source: format!("/footman/{process}/{instance}"),
+            epoch: Ulid::generate(),
+        }
+    }
+
+    /// The epoch.
+    pub fn epoch(&self) -> Ulid {
+        self.epoch
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    specversion: &'static str,
+    id: &'a str,
+    source: &'a str,
+    #[serde(rename = "type")]
+    kind: String,
+    subject: &'a str,
+    time: Timestamp,
+    datacontenttype: &'static str,
+    sequence: &'static str,
+    epoch: String,
+    data: &'a Event,
+}
+
+/// An encoded event that waits for its sequence.
+#[derive(Clone, Debug)]
+pub struct Unnumbered {
+    id: Ulid,
+    payload: Vec<u8>,
+    sequence_at: usize,
+}
+
+/// Why an event cannot be encoded.
+#[derive(Debug, Error)]
+pub enum EncodeError {
+    /// It exceeds [`MAX_EVENT_BYTES`].
+    #[error("the event has {size} bytes, {MAX_EVENT_BYTES} are allowed")]
+    TooLarge {
+        /// Size of the encoded event.
+        size: usize,
+    },
+    /// It cannot be written as JSON.
+    #[error("the event cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Unnumbered {
+    /// Encodes an event observed at `time` about `subject` (the true name of the server,
+    /// repository, or process/instance).
+    pub fn encode(
+        origin: &Origin,
+        subject: &str,
+        time: Timestamp,
+        event: &Event,
+    ) -> Result<Self, EncodeError> {
+        let id = Ulid::generate();
+        let payload = serde_json::to_vec(&Written {
+            specversion: SPEC_VERSION,
+            id: &id.to_string(),
+            source: &origin.source,
+            kind: format!("{TYPE_PREFIX}{}{TYPE_SUFFIX}", event.kind().name()),
+            subject,
+            time,
+            datacontenttype: CONTENT_TYPE,
+            sequence: "000000000000000000",
+            epoch: origin.epoch.to_string(),
+            data: event,
+        })?;
+        if payload.len() > MAX_EVENT_BYTES {
+            return Err(EncodeError::TooLarge {
+                size: payload.len(),
+            });
+        }
+        // Inside a JSON string the quotes would be escaped, so the first match is the member.
+        let sequence_at = payload
+            .windows(SEQUENCE_MEMBER.len())
+            .position(|window| window == SEQUENCE_MEMBER.as_bytes())
+            .map_or(payload.len(), |at| at + SEQUENCE_MEMBER.len());
+        Ok(Self {
+            id,
+            payload,
+            sequence_at,
+        })
+    }
+
+    /// The event's id.
+    pub fn id(&self) -> Ulid {
+        self.id
+    }
+
+    /// Size of the encoded event, in bytes.
+    pub fn size(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// The encoded event with its place in the epoch.
+    pub fn numbered(mut self, sequence: u64) -> Bytes {
+        let mut digits = String::with_capacity(SEQUENCE_DIGITS);
+        // Writing to a String cannot fail.
+        let _written = write!(digits, "{sequence:018}");
+        let place = self
+            .payload
+            .get_mut(self.sequence_at..self.sequence_at + SEQUENCE_DIGITS);
+        if let (Some(place), true) = (place, digits.len() == SEQUENCE_DIGITS) {
+            place.copy_from_slice(digits.as_bytes());
+        }
+        self.payload.into()
+    }
+}
+
+/// A decoded event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// Id, unique among all events; a ULID where Footman made it.
+    pub id: String,
+    /// The program that made it, e.g. `/footman/collector/host1`.
+    pub source: String,
+    /// The true name of the server, repository, or process/instance.
+    pub subject: String,
+    /// When it was observed.
+    pub time: Timestamp,
+    /// Its place in the epoch.
+    pub sequence: Option<u64>,
+    /// The start of the program that made it.
+    pub epoch: Option<String>,
+    /// What was observed.
+    pub event: Event,
+}
+
+/// Why bytes are no event.
+#[derive(Debug, Error)]
+pub enum DecodeError {
+    /// No JSON, or no CloudEvents event.
+    #[error("the payload is no CloudEvents event in JSON")]
+    NotAnEvent(#[source] serde_json::Error),
+    /// An event of a type or version that this program does not know.
+    #[error("the event's type {found:?} is not known here")]
+    UnknownType {
+        /// The type found.
+        found: String,
+    },
+    /// An event whose data is not what its type promises.
+    #[error("the data of the {kind} event cannot be read")]
+    BadData {
+        /// The event's kind.
+        kind: &'static str,
+        /// What is wrong, and where.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+#[derive(Deserialize)]
+struct Read<'a> {
+    #[serde(borrow)]
+    specversion: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    subject: Cow<'a, str>,
+    time: Timestamp,
+    #[serde(borrow, default)]
+    sequence: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    epoch: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+impl Envelope {
+    /// Decodes a payload.
+    pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+        let read: Read<'_> = serde_json::from_slice(payload).map_err(DecodeError::NotAnEvent)?;
+        let kind = read
+            .kind
+            .strip_prefix(TYPE_PREFIX)
+            .and_then(|rest| rest.strip_suffix(TYPE_SUFFIX))
+            .and_then(Kind::from_name)
+            .filter(|_| read.specversion == SPEC_VERSION)
+            .ok_or_else(|| DecodeError::UnknownType {
+                found: read.kind.clone().into_owned(),
+            })?;
+        Ok(Self {
+            event: decode_data(kind, read.data).map_err(|source| DecodeError::BadData {
+                kind: kind.name(),
+                source,
+            })?,
+            id: read.id.into_owned(),
+            source: read.source.into_owned(),
+            subject: read.subject.into_owned(),
+            time: read.time,
+            sequence: read.sequence.and_then(|digits| digits.parse().ok()),
+            epoch: read.epoch.map(Cow::into_owned),
+        })
+    }
+}
+
+fn decode_data(kind: Kind, data: &RawValue) -> Result<Event, serde_json::Error> {
+    let text = data.get();
+    Ok(match kind {
+        Kind::Health => Event::Health(serde_json::from_str(text)?),
+        Kind::Sessions => Event::Sessions(serde_json::from_str(text)?),
+        Kind::AppNames => Event::AppNames(serde_json::from_str(text)?),
+        Kind::FailedPolls => Event::FailedPoll(serde_json::from_str(text)?),
+        Kind::Heartbeats => Event::Heartbeat(serde_json::from_str(text)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{AppNames, Health, Poll};
+
+    fn app_names(repository: &str) -> Event {
+        Event::AppNames(AppNames {
+            repository: repository.to_owned(),
+            poll: Poll {
+                scheduled: Timestamp::from_nanos(1_763_712_930_000_000_000),
+                duration_ms: 12,
+                interval_ms: 60_000,
+                bytes: Some(3),
+            },
+            part: 1,
+            parts: 1,
+            full: true,
+            apps: vec![],
+        })
+    }
+
+    fn encode(event: &Event, subject: &str) -> Unnumbered {
+        let origin = Origin::new("collector", "host1");
+        let time = Timestamp::from_nanos(1_763_712_930_123_456_789);
+        Unnumbered::encode(&origin, subject, time, event).unwrap()
+    }
+
+    #[test]
+    fn round_trip_with_sequence() {
+        let event = app_names("qrs.corp.com");
+        let unnumbered = encode(&event, "evil \"sequence\":\"1\" \\\"sequence\":\"");
+        let id = unnumbered.id().to_string();
+        let envelope = Envelope::decode(&unnumbered.numbered(4711)).unwrap();
+        assert_eq!(envelope.id, id);
+        assert_eq!(envelope.sequence, Some(4711));
+        assert_eq!(envelope.source, "/footman/collector/host1");
+        assert_eq!(
+            envelope.subject,
+            "evil \"sequence\":\"1\" \\\"sequence\":\""
+        );
+        assert_eq!(envelope.time.to_string(), "2025-11-21T08:15:30.123456789Z");
+        assert_eq!(envelope.event, event);
+    }
+
+    #[test]
+    fn wire_form() {
+        let payload = encode(&app_names("qrs"), "qrs").numbered(1);
+        let json: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(json["specversion"], "1.0");
+        assert_eq!(json["type"], "qliksense.app-names.v1");
+        assert_eq!(json["datacontenttype"], "application/json");
+        assert_eq!(json["sequence"], "000000000000000001");
+        assert_eq!(json["data"]["poll"]["intervalMs"], 60_000);
+        assert_eq!(
+            json["data"]["poll"]["scheduled"],
+            "2025-11-21T08:15:30.000000000Z"
+        );
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_and_unknown_types_named() {
+        let payload = encode(&app_names("qrs"), "qrs").numbered(1);
+        let mut json: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        json["data"]["added_later"] = true.into();
+        json["traceparent"] = "x".into();
+        assert!(Envelope::decode(json.to_string().as_bytes()).is_ok());
+        json["type"] = "qliksense.app-names.v2".into();
+        let error = Envelope::decode(json.to_string().as_bytes()).unwrap_err();
+        assert!(matches!(error, DecodeError::UnknownType { found } if found.ends_with("v2")));
+        assert!(matches!(
+            Envelope::decode(b"\xff"),
+            Err(DecodeError::NotAnEvent(_))
+        ));
+        json["type"] = "qliksense.health.v1".into();
+        let error = Envelope::decode(json.to_string().as_bytes()).unwrap_err();
+        assert!(matches!(error, DecodeError::BadData { kind: "health", .. }));
+    }
+
+    #[test]
+    fn whole_engine_numbers_have_no_decimal_point() {
+        let health: Health = serde_json::from_value(serde_json::json!({
+            "server": {"name": "a", "host": "a:4747"},
+            "poll": {"scheduled": "2025-11-21T08:15:30Z", "durationMs": 1, "intervalMs": 1},
+            "health": {"cpu": {"total": 7.0}, "mem": {"free": 0.5}},
+        }))
+        .unwrap();
+        let json = serde_json::to_string(&health).unwrap();
+        assert!(
+            json.contains(r#""cpu":{"total":7}"#) && json.contains(r#""free":0.5"#),
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn events_have_a_largest_size() {
+        let origin = Origin::new("collector", "host1");
+        let event = app_names(&"x".repeat(MAX_EVENT_BYTES));
+        let error = Unnumbered::encode(&origin, "s", Timestamp::now(), &event).unwrap_err();
+        assert!(matches!(error, EncodeError::TooLarge { size } if size > MAX_EVENT_BYTES));
+    }
+}

@@ -1,0 +1,49 @@
+//! Who is on: the sessions of one virtual proxy.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Poll, Server};
+
+/// The sessions of one virtual proxy at one poll, or one part of them.
+///
+/// Excluded users are in no list; only the counts know of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sessions {
+    /// The server polled.
+    pub server: Server,
+    /// The poll.
+    pub poll: Poll,
+    /// The virtual proxy's prefix with a leading slash, `/` for the default one.
+    pub virtual_proxy: String,
+    /// The proxy service's `host:port`, as configured.
+    pub host: String,
+    /// This part, from 1.
+    pub part: u32,
+    /// Parts of this poll.
+    pub parts: u32,
+    /// Sessions of everybody, excluded users among them.
+    pub session_count: u64,
+    /// Sessions of excluded users.
+    pub excluded_session_count: u64,
+    /// Distinct users who are not excluded.
+    pub user_count: u64,
+    /// This part's sessions.
+    pub sessions: Vec<Session>,
+    /// In the first of several parts: all distinct users as `directory\id`, in order of appearance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Vec<String>>,
+}
+
+/// One login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// The user's directory.
+    pub user_directory: String,
+    /// The user's id; left out with `userIds: drop`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The session's id.
+    pub session_id: String,
+}

@@ -1,0 +1,236 @@
+//! Where an event is published: a hierarchy of tokens, joined with `/` on MQTT and `.` on NATS.
+//!
+//! Tokens are made from names that may hold anything, and no two names make the same token.
+
+use std::fmt::{self, Write as _};
+
+use sha2::{Digest, Sha256};
+
+use crate::event::{Kind, Source};
+
+/// Version of the subjects and of the events on them.
+const VERSION: &str = "v1";
+/// Longest token. Beyond it MQTT topics and NATS subjects become unwieldy, and a digest takes over.
+const MAX_TOKEN: usize = 120;
+/// What is kept of a token that is too long.
+const KEPT_OF_LONG: usize = 100;
+/// Bytes of the digest that are kept: 16 hex digits.
+const DIGEST_BYTES: usize = 8;
+
+/// One level of a subject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(String);
+
+impl Token {
+    /// The token of a name: bytes outside `A-Za-z0-9_-` as `%XX`, an empty name as `%`.
+    pub fn new(name: &str) -> Self {
+        if name.is_empty() {
+            return Self("%".to_owned());
+        }
+        let mut token = String::with_capacity(name.len());
+        for byte in name.bytes() {
+            push_encoded(&mut token, byte);
+        }
+        if token.len() > MAX_TOKEN {
+            shorten(&mut token, name);
+        }
+        Self(token)
+    }
+
+    /// The token of a virtual proxy, given its prefix with or without the leading slash.
+    pub fn virtual_proxy(prefix: &str) -> Self {
+        match prefix.strip_prefix('/').unwrap_or(prefix) {
+            "" => Self("default".to_owned()),
+            "default" => Self("%64efault".to_owned()),
+            name => Self::new(name),
+        }
+    }
+
+    /// The token of the `number`th server of the same name.
+    #[must_use]
+    pub fn repeated(&self, number: usize) -> Self {
+        Self(format!("{}~{number}", self.0))
+    }
+
+    /// The token's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn push_encoded(token: &mut String, byte: u8) {
+    if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
+        token.push(char::from(byte));
+    } else {
+        // Writing to a String cannot fail.
+        let _written = write!(token, "%{byte:02X}");
+    }
+}
+
+fn shorten(token: &mut String, name: &str) {
+    let mut end = KEPT_OF_LONG;
+    // A `%XX` that begins in the last two places would be cut in two.
+    if let Some(percent) = token.get(..end).and_then(|kept| kept.rfind('%'))
+        && end - percent < 3
+    {
+        end = percent;
+    }
+    token.truncate(end);
+    token.push_str("~x");
+    for byte in Sha256::digest(name.as_bytes()).iter().take(DIGEST_BYTES) {
+        let _written = write!(token, "{byte:02x}");
+    }
+}
+
+/// A subject in its neutral form, levels joined with `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Subject(String);
+
+impl Subject {
+    /// The health of a server.
+    pub fn health(prefix: &str, server: &Token) -> Self {
+        Self::of(prefix, Kind::Health, &[server.as_str()])
+    }
+
+    /// The sessions of a virtual proxy.
+    pub fn sessions(prefix: &str, server: &Token, virtual_proxy: &Token) -> Self {
+        Self::of(
+            prefix,
+            Kind::Sessions,
+            &[server.as_str(), virtual_proxy.as_str()],
+        )
+    }
+
+    /// The app names of a repository.
+    pub fn app_names(prefix: &str, repository: &Token) -> Self {
+        Self::of(prefix, Kind::AppNames, &[repository.as_str()])
+    }
+
+    /// The failed polls of one source of a server.
+    pub fn failed_polls(prefix: &str, server: &Token, source: Source) -> Self {
+        Self::of(prefix, Kind::FailedPolls, &[server.as_str(), source.name()])
+    }
+
+    /// The heartbeats of a program.
+    pub fn heartbeats(prefix: &str, process: &str, instance: &str) -> Self {
+        let (process, instance) = (Token::new(process), Token::new(instance));
+        Self::of(
+            prefix,
+            Kind::Heartbeats,
+            &[process.as_str(), instance.as_str()],
+        )
+    }
+
+    fn of(prefix: &str, kind: Kind, tokens: &[&str]) -> Self {
+        let mut text = format!("{prefix}/{VERSION}/{}", kind.name());
+        for token in tokens {
+            text.push('/');
+            text.push_str(token);
+        }
+        Self(text)
+    }
+
+    /// A subject that was stored in its neutral form.
+    pub fn from_neutral(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The neutral form, which is the MQTT topic.
+    pub fn as_topic(&self) -> &str {
+        &self.0
+    }
+
+    /// The NATS subject.
+    pub fn to_nats(&self) -> String {
+        self.0.replace('/', ".")
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn tokens_of_names() {
+        for (name, token) in [
+            ("sense1", "sense1"),
+            ("sense1.corp.com", "sense1%2Ecorp%2Ecom"),
+            ("", "%"),
+            ("a b/c+#>*", "a%20b%2Fc%2B%23%3E%2A"),
+            ("Åsa", "%C3%85sa"),
+            ("%", "%25"),
+        ] {
+            assert_eq!(Token::new(name).as_str(), token);
+        }
+    }
+
+    #[test]
+    fn long_names_end_in_a_digest_and_cut_no_escape() {
+        let plain = Token::new(&"a".repeat(121));
+        assert_eq!(plain.as_str().len(), 100 + 2 + 16);
+        assert!(plain.as_str().starts_with(&"a".repeat(100)));
+        assert_eq!(Token::new(&"a".repeat(120)).as_str().len(), 120);
+        let escaped = Token::new(&format!("{}{}", "a".repeat(98), ".".repeat(20)));
+        assert!(
+            escaped
+                .as_str()
+                .starts_with(&format!("{}~x", "a".repeat(98)))
+        );
+        let fits = Token::new(&format!("{}{}", "a".repeat(97), ".".repeat(20)));
+        assert!(
+            fits.as_str()
+                .starts_with(&format!("{}%2E~x", "a".repeat(97)))
+        );
+        assert_ne!(Token::new(&"b".repeat(300)), Token::new(&"b".repeat(301)));
+    }
+
+    #[test]
+    fn virtual_proxies() {
+        assert_eq!(Token::virtual_proxy("/").as_str(), "default");
+        assert_eq!(Token::virtual_proxy("").as_str(), "default");
+        assert_eq!(Token::virtual_proxy("/default").as_str(), "%64efault");
+        assert_eq!(Token::virtual_proxy("/hdr").as_str(), "hdr");
+        assert_eq!(Token::virtual_proxy("/a/b").as_str(), "a%2Fb");
+    }
+
+    #[test]
+    fn subjects_on_both_brokers() {
+        let server = Token::new("sense1").repeated(2);
+        let subject = Subject::sessions("qliksense", &server, &Token::virtual_proxy("/"));
+        assert_eq!(subject.as_topic(), "qliksense/v1/sessions/sense1~2/default");
+        assert_eq!(subject.to_nats(), "qliksense.v1.sessions.sense1~2.default");
+        let failed = Subject::failed_polls("qliksense", &server, Source::AppNames);
+        assert_eq!(
+            failed.as_topic(),
+            "qliksense/v1/failed-polls/sense1~2/app-names"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_names_make_one_token(a in ".{0,200}", b in ".{0,200}") {
+            prop_assert_eq!(a == b, Token::new(&a) == Token::new(&b));
+        }
+
+        #[test]
+        fn tokens_are_single_levels(name in ".{0,400}") {
+            let token = Token::new(&name);
+            prop_assert!(token.as_str().len() <= MAX_TOKEN && !token.as_str().is_empty());
+            prop_assert!(token.as_str().bytes().all(|b| b.is_ascii_graphic() && !b"./+#*>".contains(&b)));
+        }
+    }
+}
