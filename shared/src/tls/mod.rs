@@ -1,0 +1,82 @@
+//! TLS: from the files an operator names to the one rustls configuration of a connection.
+//!
+//! Everything that can be wrong with a file is an error that names the file, the cause and the next
+//! step; passphrases are in none of them. The cryptographic provider is given explicitly, so that
+//! nothing depends on what the process installed as its default.
+
+mod error;
+mod identity;
+mod key;
+mod pem;
+mod roots;
+mod traditional;
+mod verify;
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+
+pub use error::TlsError;
+pub use identity::Identity;
+pub use roots::Roots;
+pub use verify::Verification;
+
+use crate::config::Tls;
+
+/// Servers whose sessions are kept for resumption. One costs some kilobytes, and connections that
+/// are kept alive need none.
+const RESUMABLE_SERVERS: usize = 64;
+
+/// The provider of all cryptography.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// The configuration of connections that trust `roots`, show `identity` when asked for a
+/// certificate, and verify servers as `verification` says. TLS 1.2 and 1.3.
+///
+/// # Errors
+/// Roots that verify nothing, or a server name that is no name.
+pub fn client_config(
+    roots: &Roots,
+    identity: Option<&Identity>,
+    verification: &Verification,
+) -> Result<ClientConfig, TlsError> {
+    let provider = provider();
+    let verifier = verify::verifier(roots, verification, &provider)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Setting)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match identity {
+        Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
+        None => builder.with_no_client_auth(),
+    };
+    config.resumption = Resumption::in_memory_sessions(RESUMABLE_SERVERS);
+    Ok(config)
+}
+
+/// The configuration for a broker or a database, from the files that `tls` names; the system's
+/// authorities are trusted when it names none.
+///
+/// # Errors
+/// A file that cannot be used, with the next step.
+pub fn client_config_of(tls: &Tls) -> Result<ClientConfig, TlsError> {
+    let roots = match &tls.ca {
+        Some(ca) => Roots::load(ca)?,
+        None => Roots::of_system()?,
+    };
+    let identity = match &tls.client {
+        Some(client) => Some(Identity::load(&client.cert, &client.key, None)?),
+        None => None,
+    };
+    client_config(&roots, identity.as_ref(), &Verification::Full)
+}
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
