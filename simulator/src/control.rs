@@ -97,7 +97,7 @@ async fn steer(
             site.set_fault(server, endpoint, fault, count)
                 .await
                 .map_err(refused)?;
-            done()
+            Ok(DONE.to_owned())
         }
         ("POST", "/oddity") => {
             let (server, oddity) = (asked.server()?, asked.needed::<Oddity>("oddity")?);
@@ -106,11 +106,11 @@ async fn steer(
                 .map_err(refused)?
                 .state()
                 .set_oddity(oddity, on);
-            done()
+            Ok(DONE.to_owned())
         }
         ("POST", "/restart") => {
             site.restart_engine(asked.server()?).map_err(refused)?;
-            done()
+            Ok(DONE.to_owned())
         }
         ("POST", "/close") => {
             let (server, endpoint) = (asked.server()?, asked.needed("endpoint")?);
@@ -119,7 +119,7 @@ async fn steer(
                 .service(endpoint)
                 .map_err(refused)?
                 .close_connections();
-            done()
+            Ok(DONE.to_owned())
         }
         _ => Err((
             StatusCode::NOT_FOUND,
@@ -128,10 +128,12 @@ async fn steer(
     }
 }
 
-fn done() -> Result<String, Refusal> {
-    Ok("{\"done\":true}\n".to_owned())
-}
+const DONE: &str = "{\"done\":true}\n";
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
 fn refused(error: SiteError) -> Refusal {
     (StatusCode::BAD_REQUEST, error.to_string())
 }

@@ -156,20 +156,16 @@ fn facts(engine: &EngineState, oddities: Oddities) -> HealthFacts {
 fn body<'a>(engine: &'a EngineState, facts: &'a HealthFacts, oddities: Oddities) -> Body<'a> {
     let form = Form(oddities);
     let has = |oddity| oddities.has(oddity);
-    let committed = form.fraction("mem.committed", engine.committed);
-    let (committed, comitted) = if has(Oddity::MisspeltCommitted) {
-        (None, Some(committed))
-    } else {
-        (Some(committed), None)
-    };
+    let committed = || form.fraction("mem.committed", engine.committed);
+    let misspelt = has(Oddity::MisspeltCommitted);
     let total_physical = form.fraction("mem.totalPhysical", engine.total_physical);
     let unknown = has(Oddity::UnknownMembers);
     Body {
         version: &facts.version,
         started: &facts.started,
         mem: Memory {
-            committed,
-            comitted,
+            committed: (!misspelt).then(committed),
+            comitted: misspelt.then(committed),
             allocated: form.fraction("mem.allocated", engine.allocated),
             free: form.fraction("mem.free", engine.free),
             total_physical: (!has(Oddity::MissingTotalPhysical)).then_some(total_physical),

@@ -2,11 +2,11 @@
 //!
 //! It is complete: the predecessor itself accepts it, the sections that it reads without their being enabled included.
 
-use std::{fmt::Write, net::IpAddr, path::Path, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
-use crate::{Endpoint, site::SiteState};
+use crate::{CertificateFiles, Endpoint, Server, site::SiteState};
 
-/// Texts of the file; scalars of JSON are scalars of YAML.
+/// The sections that say nothing about the site.
 const HEAD: &str = include_str!("head.yaml");
 
 /// Where the monitored values go, and how often they are asked for.
@@ -51,7 +51,7 @@ impl Default for ButlerSosOptions {
             influxdb_enable: true,
             polling_interval: Duration::from_secs(30),
             session_interval: Duration::from_secs(30),
-            app_names_interval: Duration::from_secs(60),
+            app_names_interval: Duration::from_mins(1),
             tls_server_names: false,
             more: String::new(),
         }
@@ -59,113 +59,112 @@ impl Default for ButlerSosOptions {
 }
 
 pub(crate) fn config(site: &SiteState, options: &ButlerSosOptions) -> String {
-    let files = site.files();
     let mut text = HEAD.to_owned();
-    let mut line = |level: usize, rest: String| {
-        // Writing into a string cannot fail.
-        let _ = writeln!(text, "{:width$}{rest}", "", width = level * 2);
-    };
-
-    line(1, "cert:".to_owned());
-    line(2, format!("clientCert: {}", path(&files.client)));
-    line(2, format!("clientCertKey: {}", path(&files.client_key)));
-    line(2, format!("clientCertCA: {}", path(&files.root)));
-    line(1, "influxdbConfig:".to_owned());
-    line(2, format!("enable: {}", options.influxdb_enable));
-    line(2, format!("host: {}", quoted(&options.influxdb_host)));
-    line(2, format!("port: {}", options.influxdb_port));
-    line(2, format!("version: {}", options.influxdb_version));
-    line(2, "maxBatchSize: 1000".to_owned());
-    let database = quoted(&options.database);
-    let token = quoted(&options.token);
-    line(
-        2,
-        format!(
-            "v1Config: {{auth: {{enable: false, username: \"\", password: \"\"}}, dbName: {database}, \
-             retentionPolicy: {{name: 10d, duration: 10d}}}}"
-        ),
-    );
-    let organisation = quoted(&options.organisation);
-    line(
-        2,
-        format!(
-            "v2Config: {{org: {organisation}, bucket: {database}, description: \"\", token: {token}, \
-             retentionDuration: 10d}}"
-        ),
-    );
-    line(
-        2,
-        format!(
-            "v3Config: {{database: {database}, description: \"\", token: {token}, \
-             retentionDuration: 10d, writeTimeout: 10000, queryTimeout: 60000}}"
-        ),
-    );
-    line(
-        2,
-        "includeFields: {activeDocs: true, loadedDocs: true, inMemoryDocs: true}".to_owned(),
-    );
-    line(1, "appNames:".to_owned());
-    line(2, "enableAppNameExtract: true".to_owned());
-    line(
-        2,
-        format!(
-            "extractInterval: {}",
-            options.app_names_interval.as_millis()
-        ),
-    );
-    line(2, format!("hostIP: {}", quoted(&repository(site))));
-    line(1, "userSessions:".to_owned());
-    line(2, "enableSessionExtract: true".to_owned());
-    line(
-        2,
-        format!("pollingInterval: {}", options.session_interval.as_millis()),
-    );
-    line(2, "excludeUser: null".to_owned());
-    line(1, "serversToMonitor:".to_owned());
-    line(
-        2,
-        format!("pollingInterval: {}", options.polling_interval.as_millis()),
-    );
-    line(2, "rejectUnauthorized: true".to_owned());
-    line(2, "serverTagsDefinition: [site_part]".to_owned());
-    line(2, "servers:".to_owned());
+    text.push_str(&certificates(site.files()));
+    text.push_str(&influxdb(options));
+    text.push_str(&polling(site, options));
     for server in &site.servers {
-        let host = |endpoint| quoted(server.host(endpoint).unwrap_or_default());
-        let proxies: Vec<String> = site
-            .config
-            .virtual_proxies
-            .iter()
-            .map(|name| format!("{{virtualProxy: {}}}", quoted(name)))
-            .collect();
-        line(3, format!("- host: {}", host(Endpoint::Engine)));
-        line(4, format!("serverName: {}", quoted(server.name())));
-        line(
-            4,
-            format!("serverDescription: {}", quoted(server.description())),
-        );
-        line(4, "userSessions:".to_owned());
-        line(5, "enable: true".to_owned());
-        line(5, format!("host: {}", host(Endpoint::Proxy)));
-        line(5, format!("virtualProxies: [{}]", proxies.join(", ")));
-        line(
-            4,
-            format!("serverTags: {{site_part: {}}}", quoted(server.tag())),
-        );
-        line(4, "headers: null".to_owned());
+        text.push_str(&monitored(server, &site.config.virtual_proxies));
     }
     if options.tls_server_names {
-        line(1, "collector:".to_owned());
-        line(2, "servers:".to_owned());
+        text.push_str("  collector:\n    servers:\n");
         for server in &site.servers {
-            let host_name = quoted(server.host_name());
-            line(
-                3,
-                format!("{}: {{tlsServerName: {host_name}}}", quoted(server.name())),
-            );
+            let (name, host_name) = (quoted(server.name()), quoted(server.host_name()));
+            let line = format!("      {name}: {{tlsServerName: {host_name}}}\n");
+            text.push_str(&line);
         }
     }
     text.push_str(&options.more);
     text
+}
+
+fn certificates(files: &CertificateFiles) -> String {
+    let [client, key, root] =
+        [&files.client, &files.client_key, &files.root].map(|path| quoted(&path.to_string_lossy()));
+    format!(
+        "  cert:
+    clientCert: {client}
+    clientCertKey: {key}
+    clientCertCA: {root}
+"
+    )
+}
+
+fn influxdb(options: &ButlerSosOptions) -> String {
+    let ButlerSosOptions {
+        influxdb_enable,
+        influxdb_port,
+        influxdb_version,
+        ..
+    } = options;
+    let host = quoted(&options.influxdb_host);
+    let database = quoted(&options.database);
+    let organisation = quoted(&options.organisation);
+    let token = quoted(&options.token);
+    format!(
+        "  influxdbConfig:
+    enable: {influxdb_enable}
+    host: {host}
+    port: {influxdb_port}
+    version: {influxdb_version}
+    maxBatchSize: 1000
+    v1Config:
+      auth: {{enable: false, username: \"\", password: \"\"}}
+      dbName: {database}
+      retentionPolicy: {{name: 10d, duration: 10d}}
+    v2Config: {{org: {organisation}, bucket: {database}, description: \"\", token: {token}, retentionDuration: 10d}}
+    v3Config: {{database: {database}, description: \"\", token: {token}, retentionDuration: 10d, writeTimeout: 10000, queryTimeout: 60000}}
+    includeFields: {{activeDocs: true, loadedDocs: true, inMemoryDocs: true}}
+"
+    )
+}
+
+/// Everything up to the list of servers, which comes last.
+fn polling(site: &SiteState, options: &ButlerSosOptions) -> String {
+    let repository = quoted(&repository(site));
+    let app_names = options.app_names_interval.as_millis();
+    let sessions = options.session_interval.as_millis();
+    let health = options.polling_interval.as_millis();
+    format!(
+        "  appNames:
+    enableAppNameExtract: true
+    extractInterval: {app_names}
+    hostIP: {repository}
+  userSessions:
+    enableSessionExtract: true
+    pollingInterval: {sessions}
+    excludeUser: null
+  serversToMonitor:
+    pollingInterval: {health}
+    rejectUnauthorized: true
+    serverTagsDefinition: [site_part]
+    servers:
+"
+    )
+}
+
+fn monitored(server: &Server, virtual_proxies: &[String]) -> String {
+    let host = |endpoint| quoted(server.host(endpoint).unwrap_or_default());
+    let (engine, proxy) = (host(Endpoint::Engine), host(Endpoint::Proxy));
+    let (name, description) = (quoted(server.name()), quoted(server.description()));
+    let tag = quoted(server.tag());
+    let virtual_proxies: Vec<String> = virtual_proxies
+        .iter()
+        .map(|name| format!("{{virtualProxy: {}}}", quoted(name)))
+        .collect();
+    let virtual_proxies = virtual_proxies.join(", ");
+    format!(
+        "      - host: {engine}
+        serverName: {name}
+        serverDescription: {description}
+        userSessions:
+          enable: true
+          host: {proxy}
+          virtualProxies: [{virtual_proxies}]
+        serverTags: {{site_part: {tag}}}
+        headers: null
+"
+    )
 }
 
 /// The central node's address; the port only where it is not the usual one, which Butler SOS cannot change.
@@ -175,10 +174,6 @@ fn repository(site: &SiteState) -> String {
         .and_then(|server| server.host(Endpoint::Repository))
         .unwrap_or_default();
     host.strip_suffix(":4242").unwrap_or(host).to_owned()
-}
-
-fn path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
 }
 
 /// A string of JSON, which every reader of YAML takes.

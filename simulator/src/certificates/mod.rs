@@ -25,13 +25,13 @@ pub(crate) use tls::ServerTls;
 use crate::SiteError;
 
 /// How long certificates are valid: five years and a week, as since 2023.
-const VALIDITY: Duration = Duration::from_secs((5 * 365 + 7) * 86_400);
+const VALIDITY: Duration = Duration::from_hours((5 * 365 + 7) * 24);
 
 /// How long before the site's start they were made.
-const AGE: Duration = Duration::from_secs(3 * 86_400);
+const AGE: Duration = Duration::from_hours(3 * 24);
 
 /// When the expired certificate ended, before the site's start.
-const EXPIRED_FOR: Duration = Duration::from_secs(86_400);
+const EXPIRED_FOR: Duration = Duration::from_hours(24);
 
 /// Qlik's mark of what a certificate is for; not critical.
 const PURPOSE: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 13, 3];
@@ -89,18 +89,18 @@ impl Certificates {
     /// Makes keys and certificates; takes a second, so call it where blocking is allowed.
     pub(crate) fn make(central: &str, passphrase: Option<&str>) -> Result<Self, SiteError> {
         let [authority_key, server_key, client_key] = keys::generate_three()?;
-        let made = SystemTime::now()
+        let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            - AGE;
+            .unwrap_or_default();
+        let made = now.saturating_sub(AGE);
 
         let short = central.split('.').next().unwrap_or(central);
-        let root = authority_params(&format!("{short}-CA"), made)?;
+        let root = authority_params(&format!("{short}-CA"), made);
         let authority_pair = authority_key.pair()?;
         let root_certificate = root.self_signed(&authority_pair).map_err(making)?;
         let authority = Issuer::new(root, authority_pair);
 
-        let other = authority_params("othersite-CA", made)?;
+        let other = authority_params("othersite-CA", made);
         let other_authority = Issuer::new(other, client_key.pair()?);
 
         let client_pair = client_key.pair()?;
@@ -166,7 +166,7 @@ impl Certificates {
             params.subject_alt_names = vec![SanType::DnsName(name)];
         }
         if kind == CertificateKind::Expired {
-            set_end(&mut params, self.made + AGE - EXPIRED_FOR);
+            set_end(&mut params, (self.made + AGE).saturating_sub(EXPIRED_FOR));
         }
         let issuer = match kind {
             CertificateKind::OtherAuthority => &self.other_authority,
@@ -185,10 +185,10 @@ impl std::fmt::Debug for Certificates {
     }
 }
 
-fn authority_params(name: &str, made: Duration) -> Result<CertificateParams, SiteError> {
+fn authority_params(name: &str, made: Duration) -> CertificateParams {
     let mut params = base_params(name, "Root", made);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    Ok(params)
+    params
 }
 
 fn leaf_params(

@@ -115,6 +115,7 @@ pub(super) fn as_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S
     serializer.serialize_str(text)
 }
 
+#[expect(clippy::ref_option, reason = "the shape that serde wants")]
 pub(super) fn as_optional_text<S: Serializer>(
     text: &Option<Arc<str>>,
     serializer: S,

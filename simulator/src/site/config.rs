@@ -107,7 +107,7 @@ impl SiteConfig {
             first_address: Ipv4Addr::new(127, 77, 0, 1),
             ports: Ports::default(),
             domain: "corp.example".to_owned(),
-            day: Duration::from_secs(600),
+            day: Duration::from_mins(10),
             nightly_restarts: true,
             hurting_server_names: false,
             ledger_entries: DEFAULT_LEDGER_ENTRIES,

@@ -64,7 +64,7 @@ impl Site {
         // From here on a failure drops the guard, which closes what is open.
         let guard = stop.clone().drop_guard();
         let mut servers = Vec::with_capacity(config.servers);
-        for peer in common.peers.iter() {
+        for peer in &common.peers {
             let state = ServerState::new(peer.clone(), common.clone(), certificates.clone());
             servers.push(Server::start(state, &tasks, &stop).await?);
         }

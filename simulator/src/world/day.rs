@@ -14,7 +14,7 @@ const HOURS: [f64; 24] = [
 const WEEKEND: f64 = 0.2;
 
 /// A day that lasts this long follows the clock and has weekends.
-const REAL_DAY: Duration = Duration::from_secs(86_400);
+const REAL_DAY: Duration = Duration::from_hours(24);
 
 /// The moment at which a site of short days begins, in days since 1970: a Monday, eight in the morning.
 const FIRST_MOMENT: f64 = 20_003.0 + 8.0 / 24.0;

@@ -135,9 +135,9 @@ pub(super) fn state(
     let in_memory_docs = in_memory(world, server, load, moment);
     let loaded_docs = loaded(world, server, &in_memory_docs, session_total, moment);
     let mut active_docs: Vec<Arc<str>> = Vec::new();
+    let most_active = usize::try_from(session_active).unwrap_or_default();
     for id in &loaded_docs {
-        let enough = active_docs.len() as i64 >= session_active;
-        if !enough && !active_docs.contains(id) {
+        if active_docs.len() < most_active && !active_docs.contains(id) {
             active_docs.push(id.clone());
         }
     }

@@ -4,11 +4,14 @@ use super::*;
 
 const BORN: Duration = Duration::from_secs(1_795_000_000);
 
+/// Ten in the morning of 23 November 2026.
+const MONDAY: Duration = Duration::from_hours(498_730);
+
 fn world(seed: u64) -> World {
     World::new(&WorldConfig {
         seed,
         born: BORN,
-        day: Duration::from_secs(600),
+        day: Duration::from_mins(10),
         apps: 120,
         sessions: 40,
         virtual_proxies: 2,
@@ -122,15 +125,14 @@ fn the_clock_of_a_real_day_is_the_clock_and_knows_weekends() {
     let world = World::new(&WorldConfig {
         seed: 1,
         born: BORN,
-        day: Duration::from_secs(86_400),
+        day: Duration::from_hours(24),
         apps: 1,
         sessions: 1,
         virtual_proxies: 1,
         nightly_restarts: false,
     });
-    // 23 November 2026 is a Monday, the day before it a Sunday.
-    let monday = world.moment(Duration::from_secs(1_795_428_000));
-    let sunday = world.moment(Duration::from_secs(1_795_428_000 - 86_400));
+    let monday = world.moment(MONDAY);
+    let sunday = world.moment(MONDAY.saturating_sub(Duration::from_hours(24)));
     assert!((monday.hour() - 10.0).abs() < 0.001);
     assert!(world.load(0, sunday) < 0.3 * world.load(0, monday));
     assert!(world.engine_start(0, monday) < BORN);
