@@ -1,11 +1,21 @@
 #![doc = include_str!("../README.md")]
 
-pub mod broker;
-pub mod config;
-pub mod envelope;
 pub mod event;
-pub mod secret;
+
+pub mod envelope;
+
 pub mod subject;
-pub mod timestamp;
+
+pub mod broker;
+
 pub mod outbox;
+
+pub mod config;
+
+pub mod lifecycle;
+pub mod logging;
 pub mod readiness;
+pub mod secret;
+pub mod status;
+pub mod timestamp;
+pub mod tls;

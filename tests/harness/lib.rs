@@ -1,1 +1,17 @@
-//! harness
+//! What the tests of the whole need: real servers as child processes, a simulated site, the
+//! programs, and patience.
+//!
+//! Every server runs in a directory of its own on free ports of the loopback interface, and is
+//! killed, by its process id, when its handle is dropped.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a panic is how a test fails"
+)]
+
+pub mod influxd;
+pub mod patience;
+pub mod process;

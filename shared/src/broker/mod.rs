@@ -5,9 +5,8 @@
 //! consumer acks nothing, and what was not acked is delivered again.
 
 mod dead_letter;
+pub mod embedded;
 pub mod memory;
-
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -103,6 +102,3 @@ pub enum ConsumeError {
     #[error("the consumer is closed")]
     Closed,
 }
-
-/// How long a consumer waits before it says again that something is wrong.
-pub const REPEATED_WARNING: Duration = Duration::from_secs(60);

@@ -2,14 +2,38 @@
 //!
 //! What was appended survives a kill at any moment. Sequences are given here, at the commit, so
 //! that they have no gaps. A full outbox drops nothing it holds: it takes nothing more.
+//!
+//! One task owns the database and commits in groups ([`committer`]); readers have connections of
+//! their own ([`OutboxReader`]). Events leave from the front, in order.
+
+mod committer;
+mod lock;
+mod reader;
+mod store;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use thiserror::Error;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+pub use reader::{OutboxReader, ReadError};
 
 use crate::envelope::Unnumbered;
 use crate::subject::Subject;
 use crate::timestamp::Timestamp;
+use committer::{Command, Committer};
+use lock::DirectoryLock;
+use store::Store;
+
+/// Commands that may wait for the committer: more than the polls that run at once, so that only a
+/// disk that stalls ever fills it.
+const COMMANDS: usize = 4_096;
+/// Committed events that a slow tap may lag behind before it misses some.
+const TAPPED_EVENTS: usize = 1_024;
 
 /// Where the outbox lies and how large it may become.
 #[derive(Clone, Debug)]
@@ -18,6 +42,8 @@ pub struct OutboxSettings {
     pub directory: PathBuf,
     /// Bytes of its pages on disk beyond which nothing more is taken.
     pub max_bytes: u64,
+    /// Age beyond which events are given up; none keeps them for ever.
+    pub max_age: Option<Duration>,
 }
 
 /// An event to append.
@@ -27,6 +53,19 @@ pub struct Entry {
     pub subject: Subject,
     /// The encoded event.
     pub event: Unnumbered,
+}
+
+/// An event in the outbox.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its place in the outbox; places rise, and what leaves goes from the front.
+    pub position: i64,
+    /// Where it will be published.
+    pub subject: Subject,
+    /// The event's id.
+    pub id: String,
+    /// The encoded event.
+    pub payload: Bytes,
 }
 
 /// A tick that had no outcome when the process before this one ended.
@@ -40,8 +79,54 @@ pub struct OpenTick {
     pub ticks: u64,
 }
 
-/// Why events were not taken. Nothing of them was written.
+/// Why the outbox cannot be opened.
 #[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "{} is in use by another process: stop that one, or give this one a directory of its own",
+        directory.display()
+    )]
+    InUse {
+        /// The outbox's directory.
+        directory: PathBuf,
+    },
+    /// Its directory cannot be made or written.
+    #[error("the directory {} cannot be used", directory.display())]
+    Directory {
+        /// The outbox's directory.
+        directory: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Its file is no outbox, or damaged.
+    #[error(
+        "{} cannot be used as an outbox: move the file away to begin anew, and keep it if what it \
+         holds matters",
+        file.display()
+    )]
+    Damaged {
+        /// The database file.
+        file: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// It was written by a newer version of this program.
+    #[error("{} was written by a newer version ({found}; this one knows {known})", file.display())]
+    Newer {
+        /// The database file.
+        file: PathBuf,
+        /// Schema version found.
+        found: i64,
+        /// Schema version known here.
+        known: i64,
+    },
+}
+
+/// Why events were not taken. Nothing of them was written.
+#[derive(Clone, Debug, Error)]
 pub enum AppendError {
     /// There is no room, in the outbox or on the disk.
     #[error("the outbox is full: {why}")]
@@ -56,3 +141,147 @@ pub enum AppendError {
         why: String,
     },
 }
+
+/// A handle to the outbox.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+    open_ticks: Arc<Vec<OpenTick>>,
+}
+
+/// What the committer tells the handles.
+#[derive(Debug)]
+struct Shared {
+    file: PathBuf,
+    /// The last position in the outbox.
+    committed: watch::Sender<i64>,
+    /// The last position that has left.
+    settled: AtomicI64,
+    /// Events appended by this process.
+    appended: AtomicU64,
+    /// Events given up for their age.
+    expired: AtomicU64,
+    /// The last position that was there when this process began.
+    found: i64,
+    taps: broadcast::Sender<Stored>,
+    _lock: DirectoryLock,
+}
+
+impl Outbox {
+    /// Opens the outbox, or makes it. Needs a running tokio runtime.
+    pub fn open(settings: &OutboxSettings) -> Result<Self, OpenError> {
+        let lock = DirectoryLock::take(&settings.directory)?;
+        let (store, contents) = Store::open(settings)?;
+        let shared = Arc::new(Shared {
+            file: store::file_in(&settings.directory),
+            committed: watch::Sender::new(contents.last),
+            settled: AtomicI64::new(contents.first - 1),
+            appended: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            found: contents.last,
+            taps: broadcast::Sender::new(TAPPED_EVENTS),
+            _lock: lock,
+        });
+        let (commands, received) = mpsc::channel(COMMANDS);
+        tokio::spawn(Committer::new(store, settings, Arc::clone(&shared)).run(received));
+        Ok(Self {
+            commands,
+            shared,
+            open_ticks: Arc::new(contents.open_ticks),
+        })
+    }
+
+    /// Appends all entries or none, and returns once they are on the disk.
+    ///
+    /// With an endpoint, its open ticks are settled by the same commit.
+    pub async fn append(
+        &self,
+        entries: Vec<Entry>,
+        endpoint: Option<&str>,
+    ) -> Result<(), AppendError> {
+        let (reply, committed) = oneshot::channel();
+        let endpoint = endpoint.map(str::to_owned);
+        let closed = || AppendError::Unusable {
+            why: "the outbox is closed".to_owned(),
+        };
+        self.commands
+            .send(Command::Append {
+                entries,
+                endpoint,
+                reply,
+            })
+            .await
+            .map_err(|_closed| closed())?;
+        committed.await.map_err(|_closed| closed())?
+    }
+
+    /// Marks that a request is about to be sent for a tick.
+    ///
+    /// Survives a kill of the process, not a crash of the machine. When the disk stalls so long
+    /// that commands pile up, the mark is left out.
+    pub fn tick_started(&self, endpoint: &str, sent: Timestamp) {
+        let mark = Command::TickStarted {
+            endpoint: endpoint.to_owned(),
+            sent,
+        };
+        let _left_out = self.commands.try_send(mark);
+    }
+
+    /// The ticks that had no outcome when the process before this one ended.
+    pub fn open_ticks(&self) -> &[OpenTick] {
+        &self.open_ticks
+    }
+
+    /// Lets everything up to and including `position` go.
+    pub async fn settle_through(&self, position: i64) {
+        // The committer ends only with the process, and then the events stay for the next one.
+        let _closed = self
+            .commands
+            .send(Command::Settle { through: position })
+            .await;
+    }
+
+    /// Waits until everything commanded so far is on the disk.
+    pub async fn flush(&self) {
+        let (reply, flushed) = oneshot::channel();
+        if self.commands.send(Command::Flush { reply }).await.is_ok() {
+            let _closed = flushed.await;
+        }
+    }
+
+    /// Reads events from the front.
+    pub fn reader(&self) -> Result<OutboxReader, OpenError> {
+        OutboxReader::open(Arc::clone(&self.shared))
+    }
+
+    /// Every event from now on, as it is committed; one who lags far behind misses some.
+    pub fn tap(&self) -> broadcast::Receiver<Stored> {
+        self.shared.taps.subscribe()
+    }
+
+    /// Events in the outbox.
+    pub fn depth(&self) -> u64 {
+        self.shared.depth()
+    }
+
+    /// Events that this process has appended.
+    pub fn appended(&self) -> u64 {
+        self.shared.appended.load(Ordering::Relaxed)
+    }
+
+    /// Events that this process gave up for their age.
+    pub fn expired(&self) -> u64 {
+        self.shared.expired.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    fn depth(&self) -> u64 {
+        let waiting = *self.committed.borrow() - self.settled.load(Ordering::Relaxed);
+        u64::try_from(waiting).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Lets MQTT clients subscribe to the embedded broker.
+//!
+//! Every committed event is shown to the subscribers that are there; nothing is kept for those who
+//! are not, and nothing that a client publishes is taken: the queue is the outbox alone.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rmqtt::codec::types::Publish as Packet;
+use rmqtt::context::ServerContext;
+use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType, Type};
+use rmqtt::net::Builder;
+use rmqtt::server::MqttServer;
+use rmqtt::types::{From as Sender, Id, PublishAclResult, QoS};
+use shared::outbox::Stored;
+use thiserror::Error;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+/// The largest packet: an event and its topic.
+const MAX_PACKET_BYTES: u32 = 1 << 20;
+/// Subscribers at once; each costs a connection and a queue.
+const MAX_CLIENTS: usize = 1_000;
+/// Events that wait for a slow subscriber; beyond that it misses some.
+const WAITING_EVENTS: usize = 10_000;
+/// Unconfirmed events on their way to one subscriber.
+const IN_FLIGHT: NonZeroU16 = NonZeroU16::MAX;
+/// How long an event may wait for a slow subscriber.
+const EVENT_EXPIRY: Duration = Duration::from_secs(300);
+const NODE: u64 = 1;
+const LISTENER: u16 = 1;
+const SENDER: &str = "footman";
+
+/// Why MQTT clients cannot subscribe.
+#[derive(Debug, Error)]
+#[error("the MQTT listener cannot use {address} (broker.embedded.mqttListener): {why}")]
+pub struct MqttListenerError {
+    address: SocketAddr,
+    why: String,
+}
+
+/// A listener that has its address and does not answer yet.
+#[derive(Debug)]
+pub struct MqttListener {
+    address: SocketAddr,
+    listener: rmqtt::net::Listener,
+}
+
+impl MqttListener {
+    /// Takes the address; port 0 takes any.
+    pub fn bind(wanted: SocketAddr) -> Result<Self, MqttListenerError> {
+        let failed = |error: rmqtt::Error| MqttListenerError { address: wanted, why: error.to_string() };
+        let listener = Builder::new()
+            .name("mqtt")
+            .laddr(wanted)
+            .max_connections(MAX_CLIENTS)
+            .max_packet_size(MAX_PACKET_BYTES)
+            .max_inflight(IN_FLIGHT)
+            .max_mqueue_len(WAITING_EVENTS)
+            .mqueue_rate_limit(NonZeroU32::MAX, Duration::from_secs(1))
+            .message_expiry_interval(EVENT_EXPIRY)
+            .bind()
+            .and_then(rmqtt::net::Listener::tcp)
+            .map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { address, listener })
+    }
+
+    /// The address taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Shows every event of the tap until shutdown.
+    pub async fn run(self, mut events: Receiver<Stored>, shutdown: CancellationToken) {
+        let context = ServerContext::new().build().await;
+        let hooks = context.extends.hook_mgr().register();
+        hooks.add(Type::MessagePublishCheckAcl, Box::new(SubscribersOnly)).await;
+        hooks.start().await;
+        let server = MqttServer::new(context.clone()).listener(self.listener).build();
+        let sender =
+            Sender::from_system(Id::new(NODE, LISTENER, None, None, SENDER.into(), None));
+        let show = async {
+            loop {
+                match events.recv().await {
+                    Ok(event) => show(&context, &sender, event).await,
+                    Err(RecvError::Lagged(missed)) => {
+                        tracing::warn!(missed, "MQTT subscribers missed events: they came too fast.");
+                    }
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = show => {}
+            ended = server.run() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "The MQTT listener ended.");
+                }
+            }
+        }
+    }
+}
+
+async fn show(context: &ServerContext, sender: &Sender, event: Stored) {
+    let packet = Packet {
+        dup: false,
+        retain: false,
+        qos: QoS::AtLeastOnce,
+        topic: event.subject.as_topic().into(),
+        packet_id: None,
+        payload: event.payload,
+        properties: None,
+    };
+    let shown = context.extends.shared().await.forwards(None, sender.clone(), packet.into()).await;
+    if let Err((_, missed)) = shown {
+        tracing::debug!(subscribers = missed.len(), "MQTT subscribers missed an event.");
+    }
+}
+
+/// Refuses what clients publish.
+struct SubscribersOnly;
+
+#[async_trait]
+impl Handler for SubscribersOnly {
+    async fn hook(&self, _parameter: &Parameter<'_>, _before: Option<HookResult>) -> ReturnType {
+        let refused = PublishAclResult::rejected(false, Some("this broker is for subscribers".into()));
+        (false, Some(HookResult::PublishAclResult(refused)))
+    }
+}

@@ -1,0 +1,335 @@
+//! The task that owns the outbox's database and commits in groups.
+//!
+//! A commit waits for the disk, and a disk does that only so often: what comes within
+//! [`GROUP_WINDOW`] of the last commit shares the next one. After an idle time nothing waits.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::store::{self, Durability, Store};
+use super::{AppendError, Entry, OutboxSettings, Shared, Stored};
+use crate::timestamp::Timestamp;
+
+/// Commits begin at least this far apart.
+const GROUP_WINDOW: Duration = Duration::from_millis(20);
+/// Commands in one commit: bounds its length, and what is lost to one that fails.
+const GROUP_SIZE: usize = 1_024;
+/// How often the front is looked at for events beyond their age.
+const EXPIRY_CHECK: Duration = Duration::from_mins(1);
+/// Events given up at once, so that a commit does not become slow.
+const EXPIRED_AT_ONCE: i64 = 10_000;
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Append {
+        entries: Vec<Entry>,
+        endpoint: Option<String>,
+        reply: oneshot::Sender<Result<(), AppendError>>,
+    },
+    TickStarted {
+        endpoint: String,
+        sent: Timestamp,
+    },
+    Settle {
+        through: i64,
+    },
+    Flush {
+        reply: oneshot::Sender<()>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Committer {
+    store: Store,
+    shared: Arc<Shared>,
+    max_bytes: u64,
+    max_age: Option<Duration>,
+    /// The sequence that the next event gets.
+    next_sequence: u64,
+    /// Settled, but perhaps not yet in the database.
+    settled_through: i64,
+    next_expiry_check: Instant,
+}
+
+/// A group of commands.
+#[derive(Debug, Default)]
+struct Group {
+    /// In the order of the commands: a tick may begin right after the outcome of the one before.
+    steps: Vec<Step>,
+    settle_through: Option<i64>,
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Append(Append),
+    Mark { endpoint: String, sent: Timestamp },
+}
+
+#[derive(Debug)]
+struct Append {
+    entries: Vec<Entry>,
+    endpoint: Option<String>,
+    reply: oneshot::Sender<Result<(), AppendError>>,
+}
+
+impl Committer {
+    pub(super) fn new(store: Store, settings: &OutboxSettings, shared: Arc<Shared>) -> Self {
+        let settled_through = shared.settled.load(Ordering::Relaxed);
+        Self {
+            store,
+            shared,
+            max_bytes: settings.max_bytes,
+            max_age: settings.max_age,
+            next_sequence: 1,
+            settled_through,
+            next_expiry_check: Instant::now(),
+        }
+    }
+
+    /// Commits until every handle is gone.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut received = Vec::with_capacity(GROUP_SIZE);
+        let mut last_commit: Option<Instant> = None;
+        loop {
+            let more = commands.recv_many(&mut received, GROUP_SIZE).await;
+            if more == 0 {
+                return;
+            }
+            if let Some(last) = last_commit {
+                tokio::time::sleep_until(last + GROUP_WINDOW).await;
+                while received.len() < GROUP_SIZE
+                    && let Ok(command) = commands.try_recv()
+                {
+                    received.push(command);
+                }
+            }
+            last_commit = Some(Instant::now());
+            let group = Group::of(&mut received);
+            let committed = tokio::task::spawn_blocking(move || {
+                self.commit(group);
+                self
+            });
+            match committed.await {
+                Ok(owner) => self = owner,
+                Err(error) => {
+                    tracing::error!(%error, "The outbox stopped working; events are not taken.");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, mut group: Group) {
+        if let Some(through) = group.settle_through {
+            self.settled_through = self.settled_through.max(through);
+        }
+        let steps = self.admit(std::mem::take(&mut group.steps));
+        if let Err(error) = self.write(&steps) {
+            tracing::debug!(%error, "The outbox could not commit.");
+            let marks = answer(steps, &Err(append_error(&error)));
+            // What leaves makes room, so it must not wait for what comes.
+            if let Err(error) = self.write(&marks) {
+                tracing::debug!(%error, "The outbox could not settle.");
+            }
+        } else {
+            answer(steps, &Ok(()));
+        }
+        for flushed in group.flushes {
+            let _gone = flushed.send(());
+        }
+        if let Err(error) = self.store.give_back() {
+            tracing::debug!(%error, "The outbox could not give back free pages.");
+        }
+    }
+
+    /// Refuses what the outbox has no room for.
+    fn admit(&self, steps: Vec<Step>) -> Vec<Step> {
+        let mut used = match self.store.used_bytes() {
+            Ok(used) => used,
+            Err(error) => return answer(steps, &Err(append_error(&error))),
+        };
+        let mut admitted = Vec::with_capacity(steps.len());
+        for step in steps {
+            match step {
+                Step::Append(append) if !append.fits(&mut used, self.max_bytes) => {
+                    let why = format!("its limit of {} bytes is reached", self.max_bytes);
+                    let _gone = append.reply.send(Err(AppendError::Full { why }));
+                }
+                step => admitted.push(step),
+            }
+        }
+        admitted
+    }
+
+    /// Writes everything in one transaction, then tells the handles.
+    fn write(&mut self, steps: &[Step]) -> Result<(), rusqlite::Error> {
+        let has_events =
+            |step: &Step| matches!(step, Step::Append(append) if !append.entries.is_empty());
+        let durability = if steps.iter().any(has_events) {
+            Durability::Disk
+        } else {
+            Durability::Process
+        };
+        let expire_before = self.expiry();
+        let tapped = self.shared.taps.receiver_count() > 0;
+        let mut sequence = self.next_sequence;
+        let mut settled = self.settled_through;
+        let mut last = *self.shared.committed.borrow();
+        let mut taken = Vec::new();
+        let mut expired = 0;
+        self.store.transaction(durability, |transaction| {
+            let now = Timestamp::now();
+            for step in steps {
+                let append = match step {
+                    Step::Append(append) => append,
+                    Step::Mark { endpoint, sent } => {
+                        store::mark_tick(transaction, endpoint, *sent)?;
+                        continue;
+                    }
+                };
+                for Entry { subject, event } in &append.entries {
+                    let id = event.id().to_string();
+                    let payload = event.clone().numbered(sequence);
+                    last = store::insert(transaction, now, subject.as_topic(), &id, &payload)?;
+                    sequence += 1;
+                    if tapped {
+                        let subject = subject.clone();
+                        taken.push(Stored {
+                            position: last,
+                            subject,
+                            id,
+                            payload,
+                        });
+                    }
+                }
+                if let Some(endpoint) = &append.endpoint {
+                    store::settle_ticks(transaction, endpoint)?;
+                }
+            }
+            if let Some(moment) = expire_before
+                && let Some(through) = store::older_than(transaction, moment, EXPIRED_AT_ONCE)?
+                && through > settled
+            {
+                expired = through - settled;
+                settled = through;
+            }
+            store::delete_through(transaction, settled)?;
+            Ok(())
+        })?;
+        self.report(sequence, settled, last, expired);
+        for stored in taken {
+            let _nobody = self.shared.taps.send(stored);
+        }
+        Ok(())
+    }
+
+    fn expiry(&mut self) -> Option<Timestamp> {
+        let max_age = self.max_age?;
+        let now = Instant::now();
+        if now < self.next_expiry_check {
+            return None;
+        }
+        self.next_expiry_check = now + EXPIRY_CHECK;
+        let age = i64::try_from(max_age.as_nanos()).unwrap_or(i64::MAX);
+        Some(Timestamp::from_nanos(
+            Timestamp::now().nanos().saturating_sub(age),
+        ))
+    }
+
+    fn report(&mut self, next_sequence: u64, settled: i64, last: i64, expired: i64) {
+        let appended = next_sequence - self.next_sequence;
+        self.next_sequence = next_sequence;
+        self.settled_through = settled;
+        self.shared.appended.fetch_add(appended, Ordering::Relaxed);
+        self.shared
+            .settled
+            .store(settled.min(last), Ordering::Relaxed);
+        self.shared
+            .committed
+            .send_if_modified(|committed| std::mem::replace(committed, last) != last);
+        if expired > 0 {
+            let count = u64::try_from(expired).unwrap_or(0);
+            self.shared.expired.fetch_add(count, Ordering::Relaxed);
+            tracing::error!(
+                events = count,
+                "Gave up events that nobody stored within the queue's maxAge; they are lost."
+            );
+        }
+    }
+}
+
+impl Append {
+    /// Whether there is room for all entries; if so, counts them as `used`.
+    fn fits(&self, used: &mut u64, max_bytes: u64) -> bool {
+        let bytes: u64 = self
+            .entries
+            .iter()
+            .map(|e| store::bytes_of(e.event.size()))
+            .sum();
+        if bytes > 0 && used.saturating_add(bytes) > max_bytes {
+            return false;
+        }
+        *used = used.saturating_add(bytes);
+        true
+    }
+}
+
+/// Answers the appends and gives back the other steps.
+fn answer(steps: Vec<Step>, result: &Result<(), AppendError>) -> Vec<Step> {
+    let mut others = Vec::new();
+    for step in steps {
+        match step {
+            Step::Append(append) => {
+                let _gone = append.reply.send(result.clone());
+            }
+            mark @ Step::Mark { .. } => others.push(mark),
+        }
+    }
+    others
+}
+
+impl Group {
+    fn of(commands: &mut Vec<Command>) -> Self {
+        let mut group = Self::default();
+        for command in commands.drain(..) {
+            match command {
+                Command::Append {
+                    entries,
+                    endpoint,
+                    reply,
+                } => {
+                    group.steps.push(Step::Append(Append {
+                        entries,
+                        endpoint,
+                        reply,
+                    }));
+                }
+                Command::TickStarted { endpoint, sent } => {
+                    group.steps.push(Step::Mark { endpoint, sent });
+                }
+                Command::Settle { through } => {
+                    group.settle_through = group.settle_through.max(Some(through));
+                }
+                Command::Flush { reply } => group.flushes.push(reply),
+            }
+        }
+        group
+    }
+}
+
+fn append_error(error: &rusqlite::Error) -> AppendError {
+    if store::is_full(error) {
+        AppendError::Full {
+            why: "the disk has no room".to_owned(),
+        }
+    } else {
+        AppendError::Unusable {
+            why: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! One process per directory.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use super::OpenError;
+
+const LOCK_FILE: &str = "lock";
+
+/// A directory that no other process uses as long as this lives. The operating system lets go of
+/// it when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Makes the directory when it is missing, and takes it.
+    pub(super) fn take(directory: &Path) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Directory {
+            directory: directory.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(directory).map_err(unusable)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(directory.join(LOCK_FILE))
+            .map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+                directory: directory.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+}

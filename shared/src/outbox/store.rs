@@ -1,0 +1,250 @@
+//! The outbox's database: SQLite with a write-ahead log.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Transaction, params};
+
+use super::{OpenError, OpenTick, OutboxSettings};
+use crate::timestamp::Timestamp;
+
+const FILE: &str = "outbox.sqlite";
+const SCHEMA_VERSION: i64 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE events (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        appended INTEGER NOT NULL,
+        subject TEXT NOT NULL,
+        id TEXT NOT NULL,
+        payload BLOB NOT NULL
+    );
+    CREATE TABLE ticks (
+        endpoint TEXT PRIMARY KEY,
+        sent INTEGER NOT NULL,
+        open INTEGER NOT NULL
+    ) WITHOUT ROWID;";
+/// What the log may keep on disk after a checkpoint, in bytes.
+const LOG_SIZE: i64 = 16 << 20;
+/// Free pages kept for what comes next; more are given back to the disk.
+const FREE_PAGES_KEPT: i64 = 4_096;
+/// Pages given back at once, so that a commit does not become slow.
+const PAGES_GIVEN_BACK: i64 = 512;
+/// Room on a page and in the tree that a row takes beside its payload, in bytes; on the safe side.
+const ROW_OVERHEAD: u64 = 256;
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub(super) struct Store {
+    connection: Connection,
+    page_size: u64,
+}
+
+/// What was in the outbox when it was opened.
+#[derive(Debug)]
+pub(super) struct Contents {
+    /// The first position, or the one that comes next when it is empty.
+    pub(super) first: i64,
+    /// The last position ever given.
+    pub(super) last: i64,
+    pub(super) open_ticks: Vec<OpenTick>,
+}
+
+/// How hard a commit tries to survive a crash of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// On the disk when the commit returns.
+    Disk,
+    /// With the operating system: survives the process.
+    Process,
+}
+
+pub(super) fn file_in(directory: &Path) -> PathBuf {
+    directory.join(FILE)
+}
+
+impl Store {
+    pub(super) fn open(settings: &OutboxSettings) -> Result<(Self, Contents), OpenError> {
+        let file = file_in(&settings.directory);
+        let damaged = |source| OpenError::Damaged {
+            file: file.clone(),
+            source,
+        };
+        let connection = Connection::open(&file).map_err(damaged)?;
+        prepare(&connection).map_err(damaged)?;
+        let found: i64 = connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(damaged)?;
+        if found > SCHEMA_VERSION {
+            return Err(OpenError::Newer {
+                file,
+                found,
+                known: SCHEMA_VERSION,
+            });
+        }
+        if found == 0 {
+            create(&connection).map_err(damaged)?;
+        }
+        let contents = contents(&connection).map_err(damaged)?;
+        let page_size: i64 = connection
+            .query_row("PRAGMA page_size", [], |row| row.get(0))
+            .map_err(damaged)?;
+        let store = Self {
+            connection,
+            page_size: u64::try_from(page_size).unwrap_or(4_096),
+        };
+        Ok((store, contents))
+    }
+
+    /// Bytes of the pages in use.
+    pub(super) fn used_bytes(&self) -> Result<u64, Error> {
+        let pages = |pragma| {
+            self.connection
+                .query_row(pragma, [], |row| row.get::<_, i64>(0))
+        };
+        let used = pages("PRAGMA page_count")? - pages("PRAGMA freelist_count")?;
+        Ok(u64::try_from(used).unwrap_or(0) * self.page_size)
+    }
+
+    /// Runs `work` in one transaction, committed when it succeeds.
+    pub(super) fn transaction<T>(
+        &mut self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let synchronous = match durability {
+            Durability::Disk => "FULL",
+            Durability::Process => "NORMAL",
+        };
+        self.connection
+            .pragma_update(None, "synchronous", synchronous)?;
+        let transaction = self.connection.transaction()?;
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Gives pages back to the disk when many are free.
+    pub(super) fn give_back(&self) -> Result<(), Error> {
+        let free: i64 = self
+            .connection
+            .query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+        if free > FREE_PAGES_KEPT {
+            let pages = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
+            let mut statement = self.connection.prepare_cached(&pages)?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that an event with `payload` bytes takes, at most.
+pub(super) fn bytes_of(payload: usize) -> u64 {
+    u64::try_from(payload)
+        .unwrap_or(u64::MAX)
+        .saturating_add(ROW_OVERHEAD)
+}
+
+/// Whether the disk, or the database's own limit, has no room.
+pub(super) fn is_full(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    appended: Timestamp,
+    subject: &str,
+    id: &str,
+    payload: &[u8],
+) -> Result<i64, Error> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO events (appended, subject, id, payload) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![appended.nanos(), subject, id, payload])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+pub(super) fn delete_through(transaction: &Transaction<'_>, position: i64) -> Result<usize, Error> {
+    transaction
+        .prepare_cached("DELETE FROM events WHERE position <= ?1")?
+        .execute([position])
+}
+
+/// The last position that was appended before `moment`, when the front is that old.
+pub(super) fn older_than(
+    transaction: &Transaction<'_>,
+    moment: Timestamp,
+    at_most: i64,
+) -> Result<Option<i64>, Error> {
+    transaction
+        .prepare_cached(
+            "SELECT max(position) FROM
+             (SELECT position, appended FROM events ORDER BY position LIMIT ?2)
+             WHERE appended < ?1",
+        )?
+        .query_row(params![moment.nanos(), at_most], |row| row.get(0))
+}
+
+pub(super) fn mark_tick(
+    transaction: &Transaction<'_>,
+    endpoint: &str,
+    sent: Timestamp,
+) -> Result<(), Error> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO ticks (endpoint, sent, open) VALUES (?1, ?2, 1)
+             ON CONFLICT (endpoint) DO UPDATE SET sent = excluded.sent, open = open + 1",
+        )?
+        .execute(params![endpoint, sent.nanos()])?;
+    Ok(())
+}
+
+pub(super) fn settle_ticks(transaction: &Transaction<'_>, endpoint: &str) -> Result<(), Error> {
+    transaction
+        .prepare_cached("DELETE FROM ticks WHERE endpoint = ?1")?
+        .execute([endpoint])?;
+    Ok(())
+}
+
+fn prepare(connection: &Connection) -> Result<(), Error> {
+    // Takes effect only before the first table is made.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
+    connection.set_prepared_statement_cache_capacity(16);
+    Ok(())
+}
+
+fn create(connection: &Connection) -> Result<(), Error> {
+    connection.execute_batch(&format!(
+        "BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    ))
+}
+
+fn contents(connection: &Connection) -> Result<Contents, Error> {
+    let given: Option<i64> = connection
+        .query_row(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let last = given.unwrap_or(0);
+    let first: Option<i64> =
+        connection.query_row("SELECT min(position) FROM events", [], |row| row.get(0))?;
+    let mut statement = connection.prepare("SELECT endpoint, sent, open FROM ticks")?;
+    let open_ticks = statement
+        .query_map([], |row| {
+            Ok(OpenTick {
+                endpoint: row.get(0)?,
+                sent: Timestamp::from_nanos(row.get(1)?),
+                ticks: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(1),
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Contents {
+        first: first.unwrap_or(last + 1),
+        last,
+        open_ticks,
+    })
+}

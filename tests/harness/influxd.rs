@@ -1,0 +1,111 @@
+//! A real InfluxDB 1.x.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Process, free_port};
+
+/// A running influxd with a directory of its own.
+#[derive(Debug)]
+pub struct Influxd {
+    directory: TempDir,
+    port: u16,
+    process: Option<Process>,
+    client: reqwest::Client,
+}
+
+impl Influxd {
+    /// Starts one and waits until it answers.
+    pub async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let mut influxd = Self {
+            directory,
+            port,
+            process: None,
+            client: reqwest::Client::new(),
+        };
+        influxd.write_configuration();
+        influxd.restart().await;
+        influxd
+    }
+
+    fn write_configuration(&self) {
+        let root = self.directory.path().display();
+        let (port, rpc) = (self.port, free_port());
+        let text = format!(
+            "reporting-disabled = true\nbind-address = \"127.0.0.1:{rpc}\"\n\
+             [meta]\ndir = \"{root}/meta\"\n\
+             [data]\ndir = \"{root}/data\"\nwal-dir = \"{root}/wal\"\nquery-log-enabled = false\n\
+             [monitor]\nstore-enabled = false\n\
+             [http]\nbind-address = \"127.0.0.1:{port}\"\nlog-enabled = false\n"
+        );
+        std::fs::write(self.directory.path().join("influxdb.conf"), text).unwrap();
+    }
+
+    /// Starts it (again) over the same data.
+    pub async fn restart(&mut self) {
+        drop(self.process.take());
+        let mut command = Command::new("influxd");
+        command
+            .arg("-config")
+            .arg(self.directory.path().join("influxdb.conf"));
+        let mut process = Process::start(&mut command, &self.directory.path().join("log"));
+        process.listens(self.port).await;
+        self.process = Some(process);
+    }
+
+    /// Kills it; its data stay.
+    pub fn stop(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Its HTTP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs an InfluxQL query and gives the rows of all series, each with its columns, tags and
+    /// `measurement` by name. Times are nanoseconds. An error of the database gives no rows.
+    pub async fn rows(&self, database: &str, query: &str) -> Vec<Value> {
+        let parameters = [("db", database), ("epoch", "ns"), ("q", query)];
+        let url = format!("http://127.0.0.1:{}/query", self.port);
+        let Ok(answer) = self.client.get(url).query(&parameters).send().await else {
+            return Vec::new();
+        };
+        let answer: Value = answer.json().await.unwrap_or_default();
+        let series = answer["results"][0]["series"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        series.iter().flat_map(rows_of).collect()
+    }
+
+    /// The first value of a query that gives one, e.g. a count; none without rows.
+    pub async fn value(&self, database: &str, query: &str, column: &str) -> Option<Value> {
+        self.rows(database, query)
+            .await
+            .first()
+            .map(|row| row[column].clone())
+    }
+}
+
+fn rows_of(series: &Value) -> Vec<Value> {
+    let columns = series["columns"].as_array().unwrap();
+    let row = |values: &Value| {
+        let mut row = series["tags"].as_object().cloned().unwrap_or_default();
+        row.insert("measurement".to_owned(), series["name"].clone());
+        for (column, value) in columns.iter().zip(values.as_array().unwrap()) {
+            row.insert(column.as_str().unwrap().to_owned(), value.clone());
+        }
+        Value::Object(row)
+    };
+    series["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(row)
+        .collect()
+}

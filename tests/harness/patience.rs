@@ -1,0 +1,48 @@
+//! Waiting for a condition, with a generous deadline.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a test waits before it gives up: far longer than a loaded machine needs.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+
+/// Looks until `look` gives something; panics with `what` after [`PATIENCE`].
+pub async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {PATIENCE:?} in vain for: {what}"
+        );
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Looks until `look` gives `wanted`; panics with what it gave last after [`PATIENCE`].
+pub async fn eventually_equal<T, F>(what: &str, wanted: T, mut look: impl FnMut() -> F)
+where
+    T: PartialEq + Debug,
+    F: Future<Output = T>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = look().await;
+        if found == wanted {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {PATIENCE:?} in vain for: {what}: wanted {wanted:?}, found {found:?}"
+        );
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}

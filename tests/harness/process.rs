@@ -1,0 +1,130 @@
+//! Child processes of the tests.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::patience::eventually;
+
+/// A child process, killed when it is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program; what it prints goes to `log`.
+    pub fn start(command: &mut Command, log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log).unwrap();
+        let program = command.get_program().to_owned();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{} does not start ({error}); ./test installs it",
+                    program.display()
+                )
+            });
+        Self {
+            child,
+            log: log.to_owned(),
+        }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it at once (SIGKILL) and waits for its end.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+
+    /// Asks it to end (SIGTERM) and waits for its end.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Sends a signal by name, e.g. `STOP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status()
+            .unwrap();
+        assert!(sent.success(), "kill -{name} {id}");
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What it has printed.
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until something listens at a loopback port.
+    pub async fn listens(&mut self, port: u16) {
+        let log = self.log.clone();
+        eventually(&format!("a listener at port {port}"), || {
+            let ended = self.child.try_wait().unwrap();
+            let log = log.clone();
+            async move {
+                if let Some(status) = ended {
+                    let printed = std::fs::read_to_string(log).unwrap_or_default();
+                    panic!("it ended with {status}:\n{printed}");
+                }
+                tokio::net::TcpStream::connect(("127.0.0.1", port))
+                    .await
+                    .ok()
+            }
+        })
+        .await;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port of the loopback interface that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// The path of a program that this workspace builds.
+///
+/// Tests lie in `target/<profile>/deps`, programs one level above.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: run cargo build --workspace",
+        path.display()
+    );
+    path
+}
