@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::section::Section;
 use crate::secret::Secret;
 
 /// The certificate that Qlik Sense exported for its monitors.
@@ -40,4 +41,45 @@ impl Tls {
     pub fn is_set(&self) -> bool {
         self.ca.is_some() || self.client.is_some()
     }
+}
+
+/// Reads `cert` and `collector.cert`; they have effect when something is polled.
+pub(super) fn read(
+    predecessor: Section<'_>,
+    own: Section<'_>,
+    is_needed: bool,
+) -> Option<Certificates> {
+    let predecessor = predecessor.quiet_unless(is_needed);
+    let own = own.quiet_unless(is_needed);
+    let passphrase = predecessor.secret("clientCertPassphrase");
+    let certificates = Certificates {
+        cert: predecessor.required_file("clientCert"),
+        key: predecessor.required_file("clientCertKey"),
+        ca: predecessor.required_file("clientCertCA"),
+        passphrase: own.secret_file("passphraseFile").or(passphrase),
+    };
+    predecessor.finish();
+    own.finish();
+    is_needed.then_some(certificates)
+}
+
+/// Reads a section `tls`.
+pub(super) fn read_tls(section: Section<'_>) -> Tls {
+    let ca = section.optional_file("ca");
+    let cert = section.optional_file("cert");
+    let key = section.optional_file("key");
+    let client = match (cert, key) {
+        (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            section.problem("key", "is missing: a certificate needs its key", None);
+            None
+        }
+        (None, Some(_)) => {
+            section.problem("cert", "is missing: a key needs its certificate", None);
+            None
+        }
+    };
+    section.finish();
+    Tls { ca, client }
 }

@@ -1,15 +1,18 @@
 //! What the collector obeys: its own section, and the predecessor's about polling and publishing.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-
-use super::certificates::{Certificates, Tls};
-use super::heartbeat::{Heartbeat, UptimeMonitor};
-use super::servers::{AppNames, Server, ServerTls, Sessions};
+use super::certificates::{self, Certificates};
+use super::heartbeat::{self, Heartbeat, UptimeMonitor};
+use super::pages::{self, CollectorHttp, Prometheus};
+use super::polling::{AppNames, Discovery, Sessions, read_repository, read_sessions};
+use super::section::Section;
+use super::servers::{self, Server, ServerTls};
+use super::topics::{
+    HomeAssistant, PredecessorTopics, read_home_assistant, read_predecessor_topics,
+};
 use crate::secret::Secret;
 
 /// Everything about polling and publishing.
@@ -68,58 +71,6 @@ pub struct Outbox {
     pub replay_window: Duration,
 }
 
-/// How servers are found by asking the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discovery {
-    /// How often the repository is asked.
-    pub interval: Duration,
-    /// Names and hosts that are left out.
-    pub exclude: Vec<String>,
-    /// Tags of every server that is found, in the order of the file.
-    pub tags: Vec<(String, String)>,
-    /// The repository's host, without the port.
-    pub host: String,
-    /// The repository's port.
-    pub port: u16,
-}
-
-/// The broker and the topics of `mqttConfig`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PredecessorTopics {
-    /// The broker's host.
-    pub host: String,
-    /// The broker's port.
-    pub port: u16,
-    /// The first part of the topics, as written.
-    pub base_topic: String,
-    /// Who we are.
-    pub username: Option<String>,
-    /// How we prove it.
-    pub password: Option<Secret>,
-    /// How to speak TLS; it is spoken when any of its keys is set.
-    pub tls: Tls,
-}
-
-/// What Home Assistant is told about the site.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HomeAssistant {
-    /// The first part of the topics of its discovery.
-    pub discovery_prefix: String,
-    /// The page that a device links to.
-    pub url: Option<Url>,
-    /// The form of the discovery messages.
-    pub discovery: HomeAssistantDiscovery,
-}
-
-/// The two forms of Home Assistant's discovery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HomeAssistantDiscovery {
-    /// One message per device.
-    Device,
-    /// One message per entity, for older versions.
-    Component,
-}
-
 /// What becomes of user names before anything is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserIds {
@@ -134,26 +85,6 @@ pub enum UserIds {
     Drop,
 }
 
-/// The collector's own pages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CollectorHttp {
-    /// Where they are served.
-    pub listen: SocketAddr,
-    /// The argon2id hash of the password of `/` and `/api/state`.
-    pub password_hash: Option<Secret>,
-    /// Whether they show user names.
-    pub show_users: bool,
-}
-
-/// Where the predecessor's metrics are served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prometheus {
-    /// The host to listen on.
-    pub host: String,
-    /// The port to listen on.
-    pub port: u16,
-}
-
 /// What part of an interval a poll may take when the interval is not longer than the timeout.
 const POLL_TIMEOUT_TENTHS: u32 = 9;
 
@@ -165,6 +96,158 @@ impl Collector {
             self.poll_timeout
         } else {
             interval * POLL_TIMEOUT_TENTHS / 10
+        }
+    }
+}
+
+const POLL_TIMEOUT: Duration = Duration::from_secs(5);
+const SHORTEST_POLL_TIMEOUT: Duration = Duration::from_millis(10);
+const LONGEST_POLL_TIMEOUT: Duration = Duration::from_mins(10);
+const MAX_CONCURRENT_POLLS: u32 = 64;
+/// More sockets than this a process rarely has.
+const MOST_CONCURRENT_POLLS: u32 = 10_000;
+const OUTBOX_DIRECTORY: &str = "./footman-data/outbox";
+const OUTBOX_MAX_BYTES: u64 = 1 << 30;
+/// Less than this holds not even one event.
+const OUTBOX_LEAST_BYTES: u64 = 1 << 20;
+const REPLAY_WINDOW: Duration = Duration::from_mins(5);
+const LONGEST_REPLAY_WINDOW: Duration = Duration::from_hours(24);
+
+/// The words for what becomes of user names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UserIdsWord {
+    Clear,
+    Hmac,
+    Drop,
+}
+
+const USER_IDS: [(&str, UserIdsWord); 3] = [
+    ("clear", UserIdsWord::Clear),
+    ("hmac", UserIdsWord::Hmac),
+    ("drop", UserIdsWord::Drop),
+];
+
+/// Reads the section `collector` and all that the collector obeys elsewhere.
+pub(super) fn read(root: &Section<'_>, uptime_monitor: Option<UptimeMonitor>) -> Collector {
+    let own = root.own_section("collector");
+    let instance = own.optional_text("instance");
+    let poll_timeout = own.duration(
+        "pollTimeout",
+        POLL_TIMEOUT,
+        SHORTEST_POLL_TIMEOUT..=LONGEST_POLL_TIMEOUT,
+    );
+    let polls = own.number(
+        "maxConcurrentPolls",
+        MAX_CONCURRENT_POLLS,
+        1..=MOST_CONCURRENT_POLLS,
+    );
+    let sessions = read_sessions(root.section("userSessions"));
+    let repository = read_repository(root.section("appNames"), own.own_section("discovery"));
+    let server_tls = servers::read_tls(&own);
+    let site = servers::read(
+        root.section("serversToMonitor"),
+        sessions.is_some(),
+        &server_tls,
+    );
+    if repository.discovery.is_none() {
+        servers::check_names(&own, &server_tls, &site.servers);
+    }
+    let polls_anything = !site.servers.is_empty()
+        || repository.app_names.is_some()
+        || repository.discovery.is_some();
+    let collector = Collector {
+        instance,
+        poll_timeout,
+        max_concurrent_polls: polls as usize,
+        outbox: read_outbox(own.own_section("outbox")),
+        certificates: certificates::read(
+            root.section("cert"),
+            own.own_section("cert"),
+            polls_anything,
+        ),
+        reject_unauthorized: site.reject_unauthorized,
+        health_interval: site.interval,
+        sessions,
+        app_names: repository.app_names,
+        servers: site.servers,
+        server_tls,
+        discovery: repository.discovery,
+        predecessor_topics: read_predecessor_topics(
+            root.section("mqttConfig"),
+            own.own_section("predecessorTopics"),
+        ),
+        home_assistant: read_home_assistant(own.own_section("homeAssistant")),
+        user_ids: read_user_ids(&own),
+        http: pages::read_collector(own.own_section("http")),
+        uptime_monitor,
+        docker_health_check: pages::read_health_check(root.section("dockerHealthCheck")),
+        prometheus: pages::read_prometheus(root.section("prometheus")),
+        heartbeat: heartbeat::read(own.own_section("heartbeat")),
+    };
+    warn_of_short_intervals(&own, &collector);
+    own.finish();
+    collector
+}
+
+fn read_outbox(section: Section<'_>) -> Outbox {
+    let outbox = Outbox {
+        directory: section.path("directory", OUTBOX_DIRECTORY),
+        max_bytes: section.size("maxBytes", OUTBOX_MAX_BYTES, OUTBOX_LEAST_BYTES),
+        replay_window: section.duration(
+            "replayWindow",
+            REPLAY_WINDOW,
+            Duration::ZERO..=LONGEST_REPLAY_WINDOW,
+        ),
+    };
+    section.finish();
+    outbox
+}
+
+fn read_user_ids(own: &Section<'_>) -> UserIds {
+    let word = own.one_of("userIds", &USER_IDS, UserIdsWord::Clear, "clear");
+    let hashes = word == UserIdsWord::Hmac;
+    let key = own.quiet_if(!hashes, |own| own.secret_file("userIdKeyFile"));
+    if hashes && !own.is_given("userIdKeyFile") {
+        own.problem(
+            "userIdKeyFile",
+            "is missing: userIds is hmac, which needs a key",
+            None,
+        );
+    }
+    match word {
+        UserIdsWord::Clear => UserIds::Clear,
+        UserIdsWord::Drop => UserIds::Drop,
+        UserIdsWord::Hmac => UserIds::Hmac {
+            key: key.unwrap_or_else(|| Secret::new("")),
+        },
+    }
+}
+
+/// Says where a poll may not take as long as `pollTimeout`.
+fn warn_of_short_intervals(own: &Section<'_>, collector: &Collector) {
+    let health = (!collector.servers.is_empty()).then_some(collector.health_interval);
+    let intervals = [
+        ("serversToMonitor.pollingInterval", health),
+        (
+            "userSessions.pollingInterval",
+            collector.sessions.as_ref().map(|found| found.interval),
+        ),
+        (
+            "appNames.extractInterval",
+            collector.app_names.as_ref().map(|found| found.interval),
+        ),
+    ];
+    for (key, interval) in intervals {
+        let Some(interval) = interval else { continue };
+        let lowered = collector.poll_timeout_at(interval);
+        if lowered < collector.poll_timeout {
+            let (timeout, interval) = (collector.poll_timeout.as_millis(), interval.as_millis());
+            let lowered = lowered.as_millis();
+            let what = format!(
+                "{timeout} ms is not shorter than the {interval} ms of {key}: \
+                 polls on that rhythm may take {lowered} ms"
+            );
+            own.warn("pollTimeout", what);
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Where a program says "I am alive", and how often.
 
+use url::Url;
+
+use super::logging::{LEVELS, LogLevel};
+use super::section::Section;
 use crate::secret::Secret;
 
 /// The beats that a program sends to a monitor.
@@ -17,5 +21,85 @@ pub struct UptimeMonitor {
     /// When to report, in the later.js text syntax.
     pub frequency: String,
     /// The level at which the report is logged.
-    pub log_level: super::LogLevel,
+    pub log_level: LogLevel,
+}
+
+/// How a heartbeat URL may name the program that beats it, in the two forms people write.
+const PROCESS_MARKS: [&str; 2] = ["%7bprocess%7d", "{process}"];
+
+impl Heartbeat {
+    /// Says whether the URL differs from program to program.
+    pub fn names_its_program(&self) -> bool {
+        let url = self.url.expose().to_lowercase();
+        PROCESS_MARKS.iter().any(|mark| url.contains(mark))
+    }
+}
+
+/// Reads a heartbeat: the root's, or one under `collector` or `writer`.
+pub(super) fn read(section: Section<'_>) -> Option<Heartbeat> {
+    let enabled = section.switch("enable", false);
+    let section = section.quiet_unless(enabled);
+    let url = section.required_secret("remoteURL");
+    if !url.is_empty() && !is_web_address(url.expose()) {
+        section.problem(
+            "remoteURL",
+            "is no URL that can be called",
+            Some("http://… or https://…"),
+        );
+    }
+    let frequency = frequency(&section);
+    section.finish();
+    enabled.then_some(Heartbeat { url, frequency })
+}
+
+/// Reads `uptimeMonitor`: the schedule, and the tag of the memory points when they are stored.
+pub(super) fn read_uptime_monitor(section: Section<'_>) -> (Option<UptimeMonitor>, Option<String>) {
+    let enabled = section.switch("enable", false);
+    let section = section.quiet_unless(enabled);
+    let frequency = frequency(&section);
+    let log_level = section.one_of("logLevel", &LEVELS, LogLevel::Verbose, "verbose");
+    let stored = section.section("storeInInfluxdb");
+    let is_stored = stored.switch("butlerSOSMemoryUsage", false);
+    let instance = stored.quiet_if(!is_stored, |stored| stored.text("instanceTag", ""));
+    stored.finish();
+    let new_relic = section.section("storeNewRelic");
+    if new_relic.flag("enable", false) {
+        new_relic.warn(
+            "enable",
+            "the uptime is not sent to New Relic: Footman does not do this",
+        );
+    }
+    section.finish();
+    let monitor = UptimeMonitor {
+        frequency,
+        log_level,
+    };
+    (
+        enabled.then_some(monitor),
+        (enabled && is_stored).then_some(instance),
+    )
+}
+
+/// Reads the text that says when something happens.
+fn frequency(section: &Section<'_>) -> String {
+    let text = section.required_text("frequency");
+    if !text.trim().is_empty()
+        && let Some(wrong) = wrong_frequency(&text)
+    {
+        section.problem(
+            "frequency",
+            wrong,
+            Some("a schedule such as \"every 5 minutes\""),
+        );
+    }
+    text
+}
+
+/// What is wrong with a schedule text: the one place where the schedule parser is asked.
+fn wrong_frequency(_text: &str) -> Option<String> {
+    None
+}
+
+fn is_web_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

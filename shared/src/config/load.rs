@@ -1,8 +1,29 @@
 //! From a file and the environment to the typed configuration.
 
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
-use super::{Config, ConfigError, Place, Problem};
+use config::{Map, Value, ValueKind};
+
+use super::environment::{Environment, resolve};
+use super::layers::{file_layer, layered};
+use super::lines::{Fault, Lines, scan};
+use super::places::Places;
+use super::section::{Known, Reader};
+use super::{
+    Config, ConfigError, Place, Problem, ROOT, broker, collector, heartbeat, logging, not_done,
+    writer,
+};
+
+/// The root of the configuration of another tool, which people mistake for ours.
+const BUTLER_ROOT: &str = "Butler";
+/// No configuration is larger than this.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+const LONGEST_SHUTDOWN_GRACE: Duration = Duration::from_hours(1);
 
 /// A configuration that can be used, and what is odd about it.
 #[derive(Debug, Clone)]
@@ -21,7 +42,10 @@ pub fn load(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigError> {
-    from_text("", path, environment)
+    match read_file(path) {
+        Ok(text) => from_text(&text, path, environment),
+        Err(wrong) => Err(refused(path, wrong)),
+    }
 }
 
 /// Reads a configuration from its text; the file's name is used for messages and relative paths.
@@ -29,18 +53,199 @@ pub fn load(
 /// # Errors
 /// Every mistake of the text and of the environment.
 pub fn from_text(
-    _text: &str,
+    text: &str,
     file: &Path,
-    _environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigError> {
-    Err(ConfigError {
-        problems: vec![Problem {
-            key: String::new(),
-            place: Place::File(file.to_owned()),
-            wrong: "cannot be read yet".to_owned(),
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = scan(text).map_err(|faults| unreadable(file, faults))?;
+    check_top(&lines, file)?;
+    let Ok(layer) = file_layer(text) else {
+        let wrong = "holds a key or a value that cannot be read, such as .inf, .nan or a tag";
+        return Err(refused(file, wrong.to_owned()));
+    };
+    let Environment {
+        layer: variables_layer,
+        variables,
+        problems,
+    } = resolve(environment, &known_keys());
+    let Ok(tree) = layered(layer, variables_layer) else {
+        return Err(refused(
+            file,
+            "cannot be joined with the environment".to_owned(),
+        ));
+    };
+    let places = Places {
+        file: file.to_owned(),
+        lines,
+        variables,
+    };
+    let root = match &tree.kind {
+        ValueKind::Table(top) => top.get(ROOT),
+        _ => None,
+    };
+    let Some(ValueKind::Table(root)) = root.map(|root| &root.kind) else {
+        return Err(refused(
+            file,
+            format!("holds nothing in its section {ROOT}"),
+        ));
+    };
+    let reader = Reader::new(&places);
+    let config = read(&reader, Some(root));
+    let findings = reader.findings();
+    let problems = in_order(problems.into_iter().chain(findings.problems).collect());
+    let warnings = in_order(findings.warnings);
+    if problems.is_empty() {
+        Ok(Loaded { config, warnings })
+    } else {
+        Err(ConfigError { problems, warnings })
+    }
+}
+
+/// Every key that the reader asks for.
+pub(super) fn known_keys() -> BTreeMap<String, Known> {
+    let places = Places {
+        file: Path::new("").to_owned(),
+        lines: Lines::default(),
+        variables: HashMap::new(),
+    };
+    let reader = Reader::discovering(&places);
+    read(&reader, None);
+    reader.findings().known
+}
+
+/// Reads everything, once for the keys and once for the values.
+fn read(reader: &Reader<'_>, table: Option<&Map<String, Value>>) -> Config {
+    let root = reader.root(table);
+    let logging = logging::read(&root);
+    let heartbeat = heartbeat::read(root.section("heartbeat"));
+    let broker = broker::read(root.own_section("broker"));
+    let (uptime_monitor, memory_usage_instance) =
+        heartbeat::read_uptime_monitor(root.section("uptimeMonitor"));
+    let collector = collector::read(&root, uptime_monitor);
+    let names = collector.app_names.is_some();
+    let writer = writer::read(&root, &broker, names, memory_usage_instance);
+    not_done::read(&root);
+    let shutdown_grace = root.duration(
+        "shutdownGrace",
+        SHUTDOWN_GRACE,
+        Duration::ZERO..=LONGEST_SHUTDOWN_GRACE,
+    );
+    let config = Config {
+        logging,
+        heartbeat,
+        broker,
+        collector,
+        writer,
+        shutdown_grace,
+    };
+    if config.heartbeat_hides_programs() {
+        let what = "every program beats this one URL, so a dead program stays hidden; \
+                    put %7Bprocess%7D into it, or give collector and writer their own heartbeat";
+        root.warn("heartbeat", what);
+    }
+    root.finish_with_warnings();
+    config
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let is_yaml = path.extension().is_some_and(|found| {
+        found.eq_ignore_ascii_case("yaml") || found.eq_ignore_ascii_case("yml")
+    });
+    if !is_yaml {
+        return Err("is no configuration file: its name ends neither in .yaml nor in .yml".into());
+    }
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
+    match read {
+        Ok(bytes) if bytes as u64 > MAX_FILE_BYTES => {
+            Err(format!("is larger than {MAX_FILE_BYTES} bytes"))
+        }
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("cannot be read: {error}")),
+    }
+}
+
+/// Makes sure that the root is ours, and the only one.
+fn check_top(lines: &Lines, file: &Path) -> Result<(), ConfigError> {
+    let mut problems = Vec::new();
+    let mut has_root = false;
+    for (key, line) in lines.top() {
+        let (wrong, nearest) = match key.as_str() {
+            ROOT => {
+                has_root = true;
+                continue;
+            }
+            BUTLER_ROOT => (
+                "this is a Butler file; Footman reads those of Butler SOS",
+                None,
+            ),
+            _ => ("unknown root", Some(ROOT.to_owned())),
+        };
+        problems.push(Problem {
+            key: key.clone(),
+            place: Place::Line {
+                file: file.to_owned(),
+                line: *line,
+            },
+            wrong: wrong.to_owned(),
             allowed: None,
-            nearest: None,
-        }],
+            nearest,
+        });
+    }
+    if problems.is_empty() && !has_root {
+        return Err(refused(file, format!("has no section {ROOT}")));
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError {
+            problems,
+            warnings: Vec::new(),
+        })
+    }
+}
+
+/// The error of a file that was not looked at any further.
+fn refused(file: &Path, wrong: String) -> ConfigError {
+    let place = Place::File(file.to_owned());
+    let problem = Problem {
+        key: String::new(),
+        place,
+        wrong,
+        allowed: None,
+        nearest: None,
+    };
+    ConfigError {
+        problems: vec![problem],
         warnings: Vec::new(),
-    })
+    }
+}
+
+fn unreadable(file: &Path, faults: Vec<Fault>) -> ConfigError {
+    let problems = faults.into_iter().map(|fault| Problem {
+        key: fault.key,
+        place: Place::Line {
+            file: file.to_owned(),
+            line: fault.line,
+        },
+        wrong: fault.wrong,
+        allowed: None,
+        nearest: None,
+    });
+    ConfigError {
+        problems: problems.collect(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Problems in the order of the file, those of variables last.
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| match &problem.place {
+        Place::File(_) => 0,
+        Place::Line { line, .. } => *line,
+        Place::Variable(_) => usize::MAX,
+    });
+    problems
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::section::Section;
+
 /// What a program logs, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logging {
@@ -26,4 +28,27 @@ pub enum LogLevel {
     Debug,
     /// Everything.
     Silly,
+}
+
+/// The words for the levels.
+pub(super) const LEVELS: [(&str, LogLevel); 6] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("verbose", LogLevel::Verbose),
+    ("debug", LogLevel::Debug),
+    ("silly", LogLevel::Silly),
+];
+/// The directory of log files, as in the predecessor's template.
+const DIRECTORY: &str = "log";
+
+/// Reads `logLevel`, `fileLogging` and `logDirectory`, which stand at the root.
+pub(super) fn read(root: &Section<'_>) -> Logging {
+    let level = root.one_of("logLevel", &LEVELS, LogLevel::Info, "info");
+    let to_files = root.flag("fileLogging", false);
+    let directory = root.quiet_if(!to_files, |root| root.path("logDirectory", DIRECTORY));
+    Logging {
+        level,
+        directory: to_files.then_some(directory),
+    }
 }

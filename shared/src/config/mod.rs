@@ -10,29 +10,46 @@ mod certificates;
 mod collector;
 mod environment;
 mod heartbeat;
+mod hosts;
 mod influxdb;
+mod layers;
+mod lines;
 mod load;
 mod logging;
+mod nearest;
+mod not_done;
+mod pages;
+mod places;
+mod polling;
 mod problem;
+mod section;
 mod servers;
+mod topics;
+mod units;
 mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 pub use broker::{Broker, Embedded, Mqtt, Nats, Transport};
 pub use certificates::{Certificates, ClientCertificate, Tls};
-pub use collector::{
-    Collector, CollectorHttp, Discovery, HomeAssistant, HomeAssistantDiscovery, Outbox,
-    PredecessorTopics, Prometheus, UserIds,
-};
+pub use collector::{Collector, Outbox, UserIds};
 pub use environment::environment;
 pub use heartbeat::{Heartbeat, UptimeMonitor};
 pub use influxdb::{InfluxDb, Retention, RetentionPolicy, Version};
 pub use load::{Loaded, from_text, load};
 pub use logging::{LogLevel, Logging};
+pub use pages::{CollectorHttp, Prometheus, WriterHttp};
+pub use polling::{AppNames, Discovery, ExcludedUser, Sessions};
 pub use problem::{ConfigError, Place, Problem};
-pub use servers::{AppNames, ExcludedUser, Server, ServerSessions, ServerTls, Sessions, Verify};
-pub use writer::{Batch, IncludeFields, Writer, WriterHttp};
+pub use servers::{Server, ServerSessions, ServerTls, Verify};
+pub use topics::{HomeAssistant, HomeAssistantDiscovery, PredecessorTopics};
+pub use writer::{Batch, IncludeFields, Writer};
+
+/// The root of the configuration, which it shares with the predecessor.
+const ROOT: &str = "Butler-SOS";
 
 /// Everything the programs obey.
 #[derive(Debug, Clone)]
@@ -55,5 +72,17 @@ impl Config {
     /// Says whether collector and writer must share a process, as the embedded broker demands.
     pub fn needs_one_process(&self) -> bool {
         matches!(self.broker.transport, Transport::Embedded(_))
+    }
+
+    /// Says whether several programs beat one heartbeat URL, which hides that one of them is dead.
+    pub fn heartbeat_hides_programs(&self) -> bool {
+        let parts_have_their_own =
+            self.collector.heartbeat.is_some() && self.writer.heartbeat.is_some();
+        !self.needs_one_process()
+            && !parts_have_their_own
+            && self
+                .heartbeat
+                .as_ref()
+                .is_some_and(|heartbeat| !heartbeat.names_its_program())
     }
 }

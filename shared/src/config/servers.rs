@@ -1,7 +1,13 @@
 //! The servers of the site: what to poll, how it is tagged, how its certificate is verified.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
+
+use super::hosts::HostPort;
+use super::nearest::nearest;
+use super::section::Section;
 use crate::secret::Secret;
 
 /// One entry of `serversToMonitor.servers`.
@@ -54,31 +60,198 @@ pub struct ServerTls {
     pub verify: Option<Verify>,
 }
 
-/// The sessions of the site.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sessions {
-    /// How often each virtual proxy is polled.
-    pub interval: Duration,
-    /// Users that appear in no list, detail or topic.
-    pub exclude: Vec<ExcludedUser>,
+/// What is polled and how often.
+pub(super) struct Site {
+    /// How often each engine is polled.
+    pub(super) interval: Duration,
+    /// False when no certificate is verified.
+    pub(super) reject_unauthorized: bool,
+    /// The servers, in the order of the file.
+    pub(super) servers: Vec<Server>,
 }
 
-/// A user who is not looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExcludedUser {
-    /// The user directory.
-    pub directory: String,
-    /// The name in it.
-    pub user_id: String,
+const HEALTH_INTERVAL_MS: u32 = 30_000;
+const VERIFY: [(&str, Verify); 3] = [
+    ("full", Verify::Full),
+    ("chain", Verify::Chain),
+    ("none", Verify::None),
+];
+
+/// Reads `collector.servers`.
+pub(super) fn read_tls(collector: &Section<'_>) -> BTreeMap<String, ServerTls> {
+    let named = collector.named("servers", |server| {
+        let is_given = server.is_given("verify");
+        let verify = server.one_of("verify", &VERIFY, Verify::Full, "full");
+        let tls_server_name = server.optional_text("tlsServerName");
+        if let Some(name) = &tls_server_name
+            && url::Host::parse(name).is_err()
+        {
+            server.problem("tlsServerName", format!("{name:?} is no host name"), None);
+        }
+        server.finish();
+        ServerTls {
+            tls_server_name,
+            verify: is_given.then_some(verify),
+        }
+    });
+    named.into_iter().collect()
 }
 
-/// The repository that knows the names of the apps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppNames {
-    /// How often it is asked.
-    pub interval: Duration,
-    /// Its host, without the port.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+/// Finds names in `collector.servers` that no server has; discovered servers are not known yet.
+pub(super) fn check_names(
+    collector: &Section<'_>,
+    tls: &BTreeMap<String, ServerTls>,
+    servers: &[Server],
+) {
+    let names: BTreeSet<&str> = servers.iter().map(|server| server.name.as_str()).collect();
+    for name in tls.keys().filter(|name| !names.contains(name.as_str())) {
+        let near = nearest(name, names.iter().copied());
+        collector.problem_named("servers", name, "no server has this name", near);
+    }
+}
+
+/// Reads `serversToMonitor`.
+pub(super) fn read(
+    section: Section<'_>,
+    polls_sessions: bool,
+    tls: &BTreeMap<String, ServerTls>,
+) -> Site {
+    let interval = section.milliseconds("pollingInterval", HEALTH_INTERVAL_MS);
+    let reject_unauthorized = section.flag("rejectUnauthorized", true);
+    if !reject_unauthorized {
+        let what = "no certificate of the site is verified: anybody may answer in its place";
+        section.warn("rejectUnauthorized", what);
+    }
+    let defined = section.texts("serverTagsDefinition", &[]);
+    let servers = section.items("servers", |server| {
+        read_server(server, polls_sessions, reject_unauthorized, &defined, tls)
+    });
+    let mut seen = BTreeSet::new();
+    for (index, server) in servers.iter().enumerate() {
+        if !seen.insert(server.name.as_str()) {
+            let what = format!(
+                "another server is called {:?} too: their events can be told apart by host alone",
+                server.name
+            );
+            section.warn_at("servers", index, what);
+        }
+    }
+    section.finish();
+    Site {
+        interval,
+        reject_unauthorized,
+        servers,
+    }
+}
+
+fn read_server(
+    section: Section<'_>,
+    polls_sessions: bool,
+    reject_unauthorized: bool,
+    defined: &[String],
+    tls: &BTreeMap<String, ServerTls>,
+) -> Server {
+    let host = section.required_host("host");
+    if host.as_ref().is_some_and(|host| host.port.is_none()) {
+        section.warn(
+            "host",
+            "has no port: 443 is asked, and engines listen on 4747",
+        );
+    }
+    let name = section.required_text("serverName");
+    let description = section.text("serverDescription", "");
+    let sessions = read_sessions(section.section("userSessions"), polls_sessions);
+    let tags = section.pairs("serverTags");
+    check_tags(&section, defined, &tags);
+    let headers = section.secret_pairs(
+        "headers",
+        |name, value| {
+            HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok()
+        },
+        "a header's name, and a value without line breaks",
+    );
+    section.finish();
+    let own = tls.get(&name);
+    let tls_server_name = own.and_then(|own| own.tls_server_name.clone());
+    let is_address = host.as_ref().is_some_and(HostPort::is_address);
+    let verify = match own.and_then(|own| own.verify) {
+        _ if !reject_unauthorized => Verify::None,
+        Some(verify) => verify,
+        None if is_address && tls_server_name.is_none() => Verify::Chain,
+        None => Verify::Full,
+    };
+    let host = host.map(|host| host.authority()).unwrap_or_default();
+    Server {
+        name,
+        description,
+        host,
+        tags,
+        headers,
+        sessions,
+        tls_server_name,
+        verify,
+    }
+}
+
+fn read_sessions(section: Section<'_>, polls_sessions: bool) -> Option<ServerSessions> {
+    let enabled = section.switch("enable", false) && polls_sessions;
+    let section = section.quiet_unless(enabled);
+    let host = section.required_host("host");
+    if host.as_ref().is_some_and(|host| host.port.is_none()) {
+        section.warn(
+            "host",
+            "has no port: 443 is asked, and proxies listen on 4243",
+        );
+    }
+    let prefixes = section.items("virtualProxies", |proxy| {
+        let prefix = proxy.required_text("virtualProxy");
+        proxy.finish();
+        prefix
+    });
+    if prefixes.is_empty() && !section.is_given("virtualProxies") {
+        section.missing("virtualProxies");
+    } else if prefixes.is_empty() {
+        section.problem(
+            "virtualProxies",
+            "is empty",
+            Some("at least one virtual proxy"),
+        );
+    }
+    let mut virtual_proxies: Vec<String> = Vec::with_capacity(prefixes.len());
+    for (index, prefix) in prefixes.into_iter().enumerate() {
+        let proxy = format!("/{}", prefix.strip_prefix('/').unwrap_or(&prefix));
+        if proxy != prefix {
+            let what = format!("{prefix:?} has no leading slash: {proxy:?} is polled");
+            section.warn_at("virtualProxies", index, what);
+        }
+        if virtual_proxies.contains(&proxy) {
+            let what = format!("{proxy:?} is listed twice: it is polled once");
+            section.warn_at("virtualProxies", index, what);
+        } else {
+            virtual_proxies.push(proxy);
+        }
+    }
+    section.finish();
+    let host = host.map(|host| host.authority()).unwrap_or_default();
+    enabled.then_some(ServerSessions {
+        host,
+        virtual_proxies,
+    })
+}
+
+/// Compares the tags of a server with those that every server should have.
+fn check_tags(server: &Section<'_>, defined: &[String], tags: &[(String, String)]) {
+    for (tag, _) in tags {
+        if !defined.contains(tag) {
+            let what = format!("the tag {tag:?} is not in serversToMonitor.serverTagsDefinition");
+            server.warn("serverTags", what);
+        }
+    }
+    for tag in defined {
+        if !tags.iter().any(|(name, _)| name == tag) {
+            let what =
+                format!("the tag {tag:?} of serversToMonitor.serverTagsDefinition is missing");
+            server.warn("serverTags", what);
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! What the writer obeys: its own section, and the predecessor's about storing.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::heartbeat::Heartbeat;
-use super::influxdb::InfluxDb;
+use super::broker::{Broker, GROUP_FORM, Transport, is_token};
+use super::heartbeat::{self, Heartbeat};
+use super::influxdb::{self, InfluxDb};
+use super::pages::{self, WriterHttp};
+use super::section::Section;
 
 /// Everything about consuming and storing.
 #[derive(Debug, Clone)]
@@ -58,11 +60,89 @@ pub struct IncludeFields {
     pub in_memory: bool,
 }
 
-/// The writer's own pages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WriterHttp {
-    /// Where they are served; without the key, the first free port from the default on.
-    pub listen: SocketAddr,
-    /// True when the address is the default one, which may move to the next free port.
-    pub may_move: bool,
+const GROUP: &str = "influxdb";
+const MAX_POINTS: u32 = 5_000;
+/// Larger requests InfluxDB refuses.
+const MOST_POINTS: u32 = 100_000;
+const MAX_AGE: Duration = Duration::from_secs(1);
+const SHORTEST_AGE: Duration = Duration::from_millis(1);
+const LONGEST_AGE: Duration = Duration::from_mins(5);
+const MAX_REQUESTS_IN_FLIGHT: u32 = 4;
+const MOST_REQUESTS_IN_FLIGHT: u32 = 64;
+const ERRORS_MEASUREMENT: &str = "butler_sos_errors";
+
+/// Reads the section `writer` and all that the writer obeys elsewhere.
+pub(super) fn read(
+    root: &Section<'_>,
+    broker: &Broker,
+    app_names_enabled: bool,
+    memory_usage_instance: Option<String>,
+) -> Writer {
+    let own = root.own_section("writer");
+    let consumer_group = own.text_of("consumerGroup", GROUP, is_token, GROUP_FORM);
+    if let Transport::Mqtt(mqtt) = &broker.transport
+        && !mqtt.groups.contains(&consumer_group)
+    {
+        let what = format!("{consumer_group:?} is not in broker.mqtt.groups, nobody waits for it");
+        own.warn("consumerGroup", what);
+    }
+    let batch = own.own_section("batch");
+    let points = batch.number("maxPoints", MAX_POINTS, 1..=MOST_POINTS);
+    let max_age = batch.duration("maxAge", MAX_AGE, SHORTEST_AGE..=LONGEST_AGE);
+    batch.finish();
+    let requests = own.number(
+        "maxRequestsInFlight",
+        MAX_REQUESTS_IN_FLIGHT,
+        1..=MOST_REQUESTS_IN_FLIGHT,
+    );
+    let storing = influxdb::read(root.section("influxdbConfig"), own.own_section("influxdb"));
+    let line_protocol_file = own.optional_text("lineProtocolFile").map(PathBuf::from);
+    if storing.influxdb.is_some() && line_protocol_file.is_some() {
+        own.warn(
+            "lineProtocolFile",
+            "has no effect: influxdbConfig is enabled",
+        );
+    }
+    let writer = Writer {
+        instance: own.optional_text("instance"),
+        consumer_group,
+        batch: Batch {
+            max_points: points as usize,
+            max_age,
+        },
+        max_requests_in_flight: requests as usize,
+        influxdb: storing.influxdb,
+        include_fields: storing.include_fields,
+        app_names_enabled,
+        failed_polls: read_failed_polls(root.section("errorTracking")),
+        memory_usage_instance,
+        session_details: own.flag("sessionDetails", true),
+        line_protocol_file,
+        http: pages::read_writer(own.own_section("http")),
+        heartbeat: heartbeat::read(own.own_section("heartbeat")),
+    };
+    own.finish();
+    writer
+}
+
+/// Reads `errorTracking`: where failed polls are stored, if they are.
+fn read_failed_polls(section: Section<'_>) -> Option<String> {
+    let enabled = section.switch("enable", true);
+    let section = section.quiet_unless(enabled);
+    // The predecessor's daily summary: Footman logs and counts failures as they happen.
+    let summary = section.section("logSummary");
+    summary.flag("enable", true);
+    summary.finish();
+    let stored = section.section("influxdb");
+    let is_stored = stored.switch("enable", true);
+    let stored = stored.quiet_unless(is_stored);
+    let measurement = stored.text_of(
+        "measurementName",
+        ERRORS_MEASUREMENT,
+        |name| !name.trim().is_empty(),
+        "the name of a measurement",
+    );
+    stored.finish();
+    section.finish();
+    (enabled && is_stored).then_some(measurement)
 }
