@@ -109,7 +109,9 @@ async fn steer(
             Ok(DONE.to_owned())
         }
         ("POST", "/restart") => {
-            site.restart_engine(asked.server()?).map_err(refused)?;
+            site.restart_engine(asked.server()?)
+                .await
+                .map_err(refused)?;
             Ok(DONE.to_owned())
         }
         ("POST", "/close") => {
@@ -118,7 +120,8 @@ async fn steer(
             server
                 .service(endpoint)
                 .map_err(refused)?
-                .close_connections();
+                .close_connections()
+                .await;
             Ok(DONE.to_owned())
         }
         _ => Err((

@@ -133,6 +133,8 @@ impl Certificates {
             move |source: io::Error| SiteError::Write { path, source }
         };
         fs::create_dir_all(directory).map_err(failed(directory))?;
+        // Whoever reads a configuration that names the files may work elsewhere.
+        let directory = &std::path::absolute(directory).map_err(failed(directory))?;
         let write = |name: &str, text: &str| {
             let path = directory.join(name);
             fs::write(&path, text).map_err(failed(&path)).map(|()| path)

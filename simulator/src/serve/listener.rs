@@ -1,9 +1,9 @@
 //! One service of one server: its listening socket, the fault in force, and all its connections.
 
 use std::{
-    io,
+    io, mem,
     net::{SocketAddr, SocketAddrV4},
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -39,10 +39,17 @@ pub(crate) struct Service {
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    /// Cancelled to close the open connections; replaced for those that come after.
-    connections: Mutex<CancellationToken>,
+    /// The open connections; replaced by an empty set when they are closed.
+    connections: Mutex<Connections>,
     /// The task that accepts, while the socket is open.
     accepting: AsyncMutex<Option<Accepting>>,
+}
+
+/// Connections that are closed together.
+#[derive(Clone, Debug)]
+struct Connections {
+    close: CancellationToken,
+    open: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -69,7 +76,7 @@ impl Service {
             address: address.into(),
             permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             tasks,
-            connections: Mutex::new(stop.child_token()),
+            connections: Mutex::new(Connections::none(&stop)),
             stop,
             accepting: AsyncMutex::default(),
         });
@@ -100,7 +107,7 @@ impl Service {
             })
         };
         if before != fault && (shows_in_connections(before) || shows_in_connections(fault)) {
-            self.close_connections();
+            self.close_connections().await;
         }
         Ok(())
     }
@@ -117,13 +124,19 @@ impl Service {
         &self.host
     }
 
-    /// Ends every open connection, as a restart of the service does.
-    pub(crate) fn close_connections(&self) {
-        let mut connections = self
-            .connections
+    /// Ends every open connection, as a restart of the service does; returns when they have ended.
+    pub(crate) async fn close_connections(&self) {
+        let none = Connections::none(&self.stop);
+        let closing = mem::replace(&mut *self.connections(), none);
+        closing.close.cancel();
+        closing.open.close();
+        closing.open.wait().await;
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *connections, self.stop.child_token()).cancel();
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn open(self: &Arc<Self>) -> Result<(), SiteError> {
@@ -171,18 +184,24 @@ impl Service {
 
     fn serve(self: &Arc<Self>, stream: TcpStream, permit: OwnedSemaphorePermit) {
         count(&self.counters.connections);
-        let closed = self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let Connections { close, open } = self.connections().clone();
         let service = self.clone();
-        self.tasks.spawn(async move {
+        let connection = open.track_future(async move {
             let _permit = permit;
-            closed
+            close
                 .run_until_cancelled(connection::serve(service, stream))
                 .await;
         });
+        self.tasks.spawn(connection);
+    }
+}
+
+impl Connections {
+    fn none(stop: &CancellationToken) -> Self {
+        Self {
+            close: stop.child_token(),
+            open: TaskTracker::new(),
+        }
     }
 }
 

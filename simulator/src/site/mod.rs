@@ -157,11 +157,20 @@ impl Site {
     }
 
     /// Ends the open connections of an endpoint, as a restart of the service or of a firewall does.
-    pub fn close_connections(&self, server: usize, endpoint: Endpoint) -> Result<(), SiteError> {
+    ///
+    /// When this returns they have ended; a client that has not looked since may still try to use one.
+    ///
+    /// When this returns, they have ended; a client that has not looked yet may still try to use one.
+    pub async fn close_connections(
+        &self,
+        server: usize,
+        endpoint: Endpoint,
+    ) -> Result<(), SiteError> {
         self.state
             .server(server)?
             .service(endpoint)?
-            .close_connections();
+            .close_connections()
+            .await;
         Ok(())
     }
 
@@ -182,8 +191,8 @@ impl Site {
     }
 
     /// Restarts the engine of a server: `started` changes, the counters begin at 0, its connections end.
-    pub fn restart_engine(&self, server: usize) -> Result<(), SiteError> {
-        self.state.restart_engine(server)
+    pub async fn restart_engine(&self, server: usize) -> Result<(), SiteError> {
+        self.state.restart_engine(server).await
     }
 
     /// A complete configuration file of Butler SOS 15 for this site.
@@ -230,10 +239,10 @@ impl SiteState {
             .await
     }
 
-    pub(crate) fn restart_engine(&self, index: usize) -> Result<(), SiteError> {
+    pub(crate) async fn restart_engine(&self, index: usize) -> Result<(), SiteError> {
         let server = self.server(index)?;
         server.state().restart_engine();
-        server.service(Endpoint::Engine)?.close_connections();
+        server.service(Endpoint::Engine)?.close_connections().await;
         Ok(())
     }
 

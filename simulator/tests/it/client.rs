@@ -55,6 +55,14 @@ pub(crate) async fn health(client: &Client, site: &Site) -> reqwest::Result<Resp
         .await
 }
 
+/// Asks again when the client tried a connection that was closed before it looked.
+pub(crate) async fn health_again(client: &Client, site: &Site) -> reqwest::Result<Response> {
+    match health(client, site).await {
+        Err(error) if !error.is_connect() => health(client, site).await,
+        result => result,
+    }
+}
+
 pub(crate) async fn sessions(client: &Client, site: &Site, prefix: &str) -> Response {
     let path = format!("/qps{prefix}/session?Xrfkey={KEY}");
     let request = client
@@ -76,4 +84,14 @@ pub(crate) async fn repository(client: &Client, site: &Site, path: &str) -> Resp
         .send()
         .await
         .unwrap()
+}
+
+/// Waits until a condition holds that nothing announces.
+pub(crate) async fn eventually(condition: impl Fn() -> bool) {
+    let patience = tokio::time::timeout(Duration::from_secs(20), async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    patience.await.unwrap();
 }
