@@ -1,2 +1,3 @@
 //! The program `writer`.
+
 fn main() {}

@@ -1,0 +1,351 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use prometheus_client::registry::Registry;
+use shared::broker::memory::MemoryBroker;
+use shared::readiness::Readiness;
+use shared::subject::Subject;
+use shared::timestamp::Timestamp;
+
+use super::*;
+use crate::destination::Refusal;
+use crate::line_protocol::EncodedTags;
+use crate::point::{FieldValue, Point};
+
+/// Answers from a script, then stores.
+#[derive(Debug, Default)]
+struct Scripted {
+    answers: Mutex<VecDeque<Answer>>,
+    preparations: Mutex<VecDeque<Result<(), Trouble>>>,
+    writes: Mutex<Vec<(Instant, usize)>>,
+    prepared: Mutex<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Handle(Arc<Scripted>);
+
+#[async_trait]
+impl Destination for Handle {
+    async fn write(&self, body: &[u8]) -> Answer {
+        let lines = body.split(|byte| *byte == b'\n').count() - 1;
+        self.0.writes.lock().unwrap().push((Instant::now(), lines));
+        self.0
+            .answers
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Answer::Stored)
+    }
+
+    async fn prepare(&self) -> Result<(), Trouble> {
+        *self.0.prepared.lock().unwrap() += 1;
+        self.0
+            .preparations
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Ok(()))
+    }
+}
+
+struct Bench {
+    script: Arc<Scripted>,
+    store: Arc<Store>,
+    broker: MemoryBroker,
+    readiness: Readiness,
+}
+
+fn bench(answers: Vec<Answer>) -> Bench {
+    let script = Arc::new(Scripted {
+        answers: Mutex::new(answers.into()),
+        ..Scripted::default()
+    });
+    let (broker, readiness) = (MemoryBroker::default(), Readiness::default());
+    let pace = Pace::default();
+    let holds = |name: &str| {
+        let dependency = readiness.dependency(name);
+        dependency.up();
+        Holds::new(dependency, name.to_owned(), pace.summary)
+    };
+    let store = Store {
+        destination: Box::new(Handle(Arc::clone(&script))),
+        dead_letters: Arc::new(broker.clone()),
+        destination_holds: holds("influxdb"),
+        letter_holds: holds("dead-letters"),
+        metrics: Metrics::register(&mut Registry::default()),
+        pace,
+        said: Repeated::new(pace.summary),
+        draining: CancellationToken::new(),
+    };
+    Bench {
+        script,
+        store: Arc::new(store),
+        broker,
+        readiness,
+    }
+}
+
+/// A batch of events with so many lines each.
+fn batch(counts: &[usize]) -> Batch {
+    let mut batch = Batch::default();
+    let tags = EncodedTags::default();
+    for (tag, count) in (1..).zip(counts) {
+        let start = batch.lines.len();
+        for _ in 0..*count {
+            let nanos = i64::try_from(batch.lines.len()).unwrap();
+            let point = Point::new("m", &tags, Timestamp::from_nanos(nanos));
+            batch
+                .lines
+                .push(&point.with("f", Some(FieldValue::Bool(true))));
+        }
+        batch.held.push(Held {
+            tag: DeliveryTag(tag),
+            subject: Subject::from_neutral("p/v1/health/a".to_owned()),
+            payload: Bytes::from(format!(r#"{{"id":"event-{tag}"}}"#)),
+            lines: start..batch.lines.len(),
+            unreadable: None,
+        });
+    }
+    batch
+}
+
+fn unavailable(retry_after: Option<u64>) -> Answer {
+    Answer::Trouble(Trouble {
+        kind: TroubleKind::Unavailable {
+            retry_after: retry_after.map(Duration::from_secs),
+        },
+        why: "busy".to_owned(),
+    })
+}
+
+fn refused(dropped: Option<usize>) -> Answer {
+    Answer::Refused(Refusal {
+        status: 400,
+        reason: "partial write".to_owned(),
+        dropped,
+        ..Refusal::default()
+    })
+}
+
+fn settled(flushed: Flushed) -> Vec<u64> {
+    match flushed {
+        Flushed::Settled(tags) => tags.into_iter().map(|DeliveryTag(tag)| tag).collect(),
+        Flushed::GivenUp => panic!("given up"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_influxdb_is_waited_for() {
+    let bench = bench(vec![
+        unavailable(Some(7)),
+        unavailable(None),
+        unavailable(Some(4000)),
+    ]);
+    let tags = settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 3])).await);
+    assert_eq!(tags, [1, 2]);
+    let times: Vec<Instant> = bench
+        .script
+        .writes
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(time, _)| *time)
+        .collect();
+    let waited = |failure: usize| times[failure].duration_since(times[failure - 1]);
+    assert_eq!(waited(1), Duration::from_secs(7));
+    let backoff = waited(2);
+    // The second failure in a row.
+    assert!((250..=502).contains(&backoff.as_millis()), "{backoff:?}");
+    assert_eq!(waited(3).as_secs(), 300);
+    let counters = bench.store.metrics.counters();
+    assert_eq!(
+        (counters.stored, counters.failed_writes),
+        (Some(2), Some(3))
+    );
+    assert_eq!(bench.store.metrics.points_stored(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_follows() {
+    let bench = bench(vec![Answer::Trouble(Trouble::misconfigured("who are you"))]);
+    let flushing = tokio::spawn(flush(Arc::clone(&bench.store), 1, batch(&[1])));
+    tokio::time::sleep(Duration::from_secs(29)).await;
+    let report = bench.readiness.report();
+    assert_eq!(
+        report.dependencies["influxdb"].why.as_deref(),
+        Some("who are you")
+    );
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(bench.readiness.report().ready);
+    settled(flushing.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_database_is_made_and_the_write_repeated_at_once() {
+    let missing = || Answer::Missing("no such database".to_owned());
+    let started = Instant::now();
+    let bench = bench(vec![missing(), Answer::Stored, missing(), missing()]);
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[1])).await);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    // Made, and missing still: no hammering.
+    settled(flush(Arc::clone(&bench.store), 2, batch(&[1])).await);
+    assert_eq!(started.elapsed().as_secs(), 30);
+    assert_eq!(*bench.script.prepared.lock().unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partly_refused_event_becomes_one_dead_letter_with_its_refused_lines() {
+    // Lines 0 1 | 2 3: the whole, then 0 1, then 2 3 refused, then 2 stored and 3 refused.
+    let bench = bench(vec![
+        refused(None),
+        Answer::Stored,
+        refused(None),
+        Answer::Stored,
+        refused(None),
+    ]);
+    let tags = settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 2])).await);
+    assert_eq!(tags, [1, 2]);
+    let letters = bench.broker.list().await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].event_id, "event-2");
+    assert_eq!(letters[0].lines, ["m f=true 3"]);
+    assert_eq!(letters[0].reason, "partial write");
+    assert_eq!(letters[0].http_status, Some(400));
+    assert_eq!(letters[0].payload().unwrap(), br#"{"id":"event-2"}"#);
+    let counters = bench.store.metrics.counters();
+    assert_eq!(
+        (counters.stored, counters.dead_lettered),
+        (Some(1), Some(1))
+    );
+    assert_eq!(bench.store.metrics.points_stored(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn expired_points_are_settled_and_counted() {
+    let answer = Answer::Refused(Refusal {
+        status: 400,
+        reason: "partial write: points beyond retention policy dropped=3".to_owned(),
+        dropped: Some(3),
+        expired: true,
+        lines: vec![],
+    });
+    let bench = bench(vec![answer]);
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 2])).await);
+    let writes: Vec<usize> = bench
+        .script
+        .writes
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, lines)| *lines)
+        .collect();
+    assert_eq!(writes, [4, 1]);
+    assert_eq!(bench.store.metrics.expired.get(), 3);
+    assert!(bench.broker.list().await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bound_on_requests_gives_whole_events_to_the_dead_letters() {
+    // Everything is refused without a word about which line.
+    let bench = bench(vec![refused(None); 64]);
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[5; 100])).await);
+    assert_eq!(bench.script.writes.lock().unwrap().len(), 64);
+    let letters = bench.broker.list().await.unwrap();
+    assert_eq!(letters.len(), 100);
+    assert!(letters.iter().all(|letter| letter.lines.len() == 5));
+    assert!(
+        letters[50].reason.contains("shared their requests"),
+        "{}",
+        letters[50].reason
+    );
+}
+
+#[derive(Debug)]
+struct FullFor(Mutex<u32>, MemoryBroker);
+
+#[async_trait]
+impl DeadLetters for FullFor {
+    async fn put(&self, letter: DeadLetter) -> Result<(), DeadLetterError> {
+        {
+            let mut tries = self.0.lock().unwrap();
+            if *tries > 0 {
+                *tries -= 1;
+                return Err(DeadLetterError::Full { limit_bytes: 9 });
+            }
+        }
+        self.1.put(letter).await
+    }
+
+    async fn list(&self) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        self.1.list().await
+    }
+
+    async fn remove(&self, event_id: &str) -> Result<(), DeadLetterError> {
+        self.1.remove(event_id).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_dead_letters_hold() {
+    let mut bench = bench(vec![]);
+    let letters = FullFor(Mutex::new(2), bench.broker.clone());
+    Arc::get_mut(&mut bench.store).unwrap().dead_letters = Arc::new(letters);
+    let mut unreadable = batch(&[0]);
+    unreadable.held[0].unreadable = Some("no JSON".to_owned());
+    let started = Instant::now();
+    let flushing = tokio::spawn(flush(Arc::clone(&bench.store), 1, unreadable));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let why = bench.readiness.report().dependencies["dead-letters"]
+        .why
+        .clone()
+        .unwrap();
+    assert!(why.contains("broker.deadLetters.maxBytes"), "{why}");
+    settled(flushing.await.unwrap());
+    assert_eq!(started.elapsed().as_secs(), 60);
+    assert!(bench.readiness.report().ready);
+    assert_eq!(bench.broker.list().await.unwrap()[0].reason, "no JSON");
+    assert!(
+        bench.script.writes.lock().unwrap().is_empty(),
+        "nothing was to be written"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_nothing() {
+    let bench = bench(vec![unavailable(None); 9]);
+    let flushing = tokio::spawn(flush(Arc::clone(&bench.store), 1, batch(&[1])));
+    tokio::task::yield_now().await;
+    bench.store.draining.cancel();
+    let started = Instant::now();
+    assert!(matches!(flushing.await.unwrap(), Flushed::GivenUp));
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let again = flush(Arc::clone(&bench.store), 2, batch(&[1])).await;
+    assert!(matches!(again, Flushed::GivenUp));
+    assert_eq!(
+        bench.script.writes.lock().unwrap().len(),
+        2,
+        "each batch was tried once"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_preparation_goes_on_until_it_succeeds() {
+    let bench = bench(vec![]);
+    let troubles = [
+        Err(Trouble::unavailable("down")),
+        Err(Trouble::misconfigured("run this")),
+    ];
+    bench.script.preparations.lock().unwrap().extend(troubles);
+    let preparing = tokio::spawn(prepare(Arc::clone(&bench.store)));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let report = bench.readiness.report();
+    assert_eq!(
+        report.dependencies["influxdb"].why.as_deref(),
+        Some("run this")
+    );
+    preparing.await.unwrap();
+    assert!(bench.readiness.report().ready);
+    assert_eq!(*bench.script.prepared.lock().unwrap(), 3);
+}

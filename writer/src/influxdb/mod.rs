@@ -1,0 +1,186 @@
+//! InfluxDB over HTTP: one request per batch part, one place that says what an answer means.
+//!
+//! The versions differ in the request and in how they create their place, and nowhere else.
+//! No retry: see [`crate::flush`].
+
+mod answer;
+mod create;
+mod request;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use shared::config;
+use shared::timestamp::Timestamp;
+use thiserror::Error;
+
+pub use answer::{Response, answer};
+pub use request::Request;
+
+use crate::destination::{Answer, Destination, Trouble};
+use crate::schema::Version;
+
+/// Connecting takes this long at most, so that an address that swallows packets is found out soon.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest answer that is read: 3.x names every refused line and repeats it.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// A client of one InfluxDB.
+#[derive(Debug)]
+pub struct InfluxDb {
+    client: reqwest::Client,
+    request: Request,
+    timeout: Duration,
+    place: config::Version,
+    /// Held while the place is created, so that the flushes do it once.
+    creating: tokio::sync::Mutex<()>,
+}
+
+/// Why there can be no client.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The file of the certificate authority cannot be read.
+    #[error("cannot read the certificate authority of InfluxDB in {}", path.display())]
+    AuthorityUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file of the certificate authority holds no certificate.
+    #[error("{} holds no certificate in PEM form", path.display())]
+    NoAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The HTTP client cannot be made.
+    #[error("cannot make an HTTP client for InfluxDB")]
+    Client(#[source] reqwest::Error),
+}
+
+impl InfluxDb {
+    /// Makes a client; it connects with its first request.
+    pub fn new(config: &config::InfluxDb) -> Result<Self, ConnectError> {
+        let mut builder = reqwest::Client::builder()
+            .timeout(config.timeout)
+            .connect_timeout(CONNECT_TIMEOUT.min(config.timeout))
+            // A redirect would turn the POST into a GET, or carry the token elsewhere.
+            .redirect(reqwest::redirect::Policy::none())
+            // The environment is read in the configuration alone.
+            .no_proxy();
+        if let Some(path) = &config.ca {
+            let pem = std::fs::read(path).map_err(|source| ConnectError::AuthorityUnreadable {
+                path: path.clone(),
+                source,
+            })?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| ConnectError::NoAuthority { path: path.clone() })?;
+            builder = builder.tls_certs_only(certificates);
+        }
+        Ok(Self {
+            client: builder.build().map_err(ConnectError::Client)?,
+            request: Request::new(config),
+            timeout: config.timeout,
+            place: config.version.clone(),
+            creating: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// The address without credentials, for logs.
+    pub fn address(&self) -> &str {
+        self.request.address()
+    }
+
+    fn version(&self) -> Version {
+        Version::from(&self.place)
+    }
+
+    /// Sends a request and reads the whole answer; an answer cut short is no answer.
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Response, Trouble> {
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| self.no_answer(&error))?;
+        let text = |name: &str| {
+            let value = response.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let mut answer = Response {
+            status: response.status().as_u16(),
+            retry_after: text("retry-after"),
+            error: text("x-influxdb-error"),
+            by_influxdb: [
+                "x-influxdb-version",
+                "x-influxdb-build",
+                "x-platform-error-code",
+            ]
+            .iter()
+            .any(|name| response.headers().contains_key(*name)),
+            body: Vec::new(),
+        };
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.no_answer(&error))?
+        {
+            if answer.body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                break;
+            }
+            answer.body.extend_from_slice(&chunk);
+        }
+        Ok(answer)
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> Trouble {
+        let address = self.address();
+        if error.is_timeout() {
+            let seconds = self.timeout.as_secs_f64();
+            return Trouble::unavailable(format!(
+                "no whole answer from {address} within {seconds} s"
+            ));
+        }
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let what = if error.is_connect() {
+            "no connection to"
+        } else {
+            "no whole answer from"
+        };
+        Trouble::unavailable(format!("{what} {address}: {cause}"))
+    }
+}
+
+#[async_trait]
+impl Destination for InfluxDb {
+    async fn write(&self, body: &[u8]) -> Answer {
+        let body = match compress(body) {
+            Ok(body) => body,
+            Err(error) => return Answer::Trouble(Trouble::unavailable(error.to_string())),
+        };
+        match self.exchange(self.request.write(&self.client, body)).await {
+            Ok(response) => answer(self.version(), self.address(), &response, Timestamp::now()),
+            Err(trouble) => Answer::Trouble(trouble),
+        }
+    }
+
+    async fn prepare(&self) -> Result<(), Trouble> {
+        let _one_at_a_time = self.creating.lock().await;
+        create::create(self).await
+    }
+}
+
+/// Level 1 costs a third of the default level's time, and lines repeat enough to become a seventh.
+fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    encoder.write_all(body)?;
+    encoder.finish()
+}

@@ -1,0 +1,224 @@
+//! Points as InfluxDB's line protocol, written so that every line is accepted.
+//!
+//! Pure. What line protocol cannot hold is changed in a defined way: in names and tag values line
+//! breaks and tabs become the texts `\n`, `\r`, `\t` and backslashes at the end are trimmed; a tag
+//! or field without a value is left out. Field texts keep everything, line breaks included.
+//! Rules: <https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/>.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use crate::point::{FieldValue, Point};
+
+/// The longest text that a field may hold, in bytes.
+///
+/// InfluxDB documents 64 KB: <https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/#data-types>.
+pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// A tag set as it stands in a line, with a comma before each tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncodedTags(Vec<u8>);
+
+impl EncodedTags {
+    /// Encodes names and values.
+    pub fn new<'t>(tags: impl Iterator<Item = (&'t str, &'t str)>) -> Self {
+        let mut encoded = Vec::with_capacity(128);
+        for (name, value) in tags {
+            let value = value.trim_end_matches('\\');
+            if value.is_empty() {
+                continue;
+            }
+            encoded.push(b',');
+            push_escaped(&mut encoded, name, b",= ");
+            encoded.push(b'=');
+            push_escaped(&mut encoded, value, b",= ");
+        }
+        Self(encoded)
+    }
+}
+
+/// Lines, one after the other, ready to be the body of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    body: Vec<u8>,
+    /// Where each line ends, its line feed included.
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// Adds a point, unless it has no field that can be written.
+    pub fn push(&mut self, point: &Point<'_>) {
+        let start = self.body.len();
+        push_measurement(&mut self.body, point.measurement);
+        self.body.extend_from_slice(&point.tags.0);
+        let mut separator = b' ';
+        for (name, value) in &point.fields {
+            if matches!(value, FieldValue::Float(number) if !number.is_finite()) {
+                continue;
+            }
+            self.body.push(separator);
+            separator = b',';
+            push_escaped(&mut self.body, name, b",= ");
+            self.body.push(b'=');
+            push_value(&mut self.body, value);
+        }
+        if separator == b' ' {
+            self.body.truncate(start);
+            return;
+        }
+        self.body.push(b' ');
+        push_display(&mut self.body, point.timestamp.nanos());
+        self.body.push(b'\n');
+        self.ends.push(self.body.len());
+    }
+
+    /// Adds lines after these.
+    pub fn append(&mut self, others: &Self) {
+        let offset = self.body.len();
+        self.body.extend_from_slice(&others.body);
+        self.ends.extend(others.ends.iter().map(|end| offset + end));
+    }
+
+    /// Takes all lines away and keeps their space.
+    pub fn clear(&mut self) {
+        self.body.clear();
+        self.ends.clear();
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All lines, each with its line feed.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// One line with its line feed.
+    pub fn line(&self, index: usize) -> &[u8] {
+        let start = index
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0);
+        let end = self.ends.get(index).copied().unwrap_or(start);
+        self.body.get(start..end).unwrap_or_default()
+    }
+
+    /// The lines as text, without the line feed at the end.
+    pub fn text(&self) -> Cow<'_, str> {
+        let body = self.body.strip_suffix(b"\n").unwrap_or(&self.body);
+        String::from_utf8_lossy(body)
+    }
+}
+
+/// The measurement of a line, as it stands there.
+pub fn measurement_of(line: &[u8]) -> &[u8] {
+    let mut escaped = false;
+    let end = line
+        .iter()
+        .position(|byte| match byte {
+            b',' | b' ' if !escaped => true,
+            byte => {
+                escaped = *byte == b'\\';
+                false
+            }
+        })
+        .unwrap_or(line.len());
+    line.get(..end).unwrap_or(line)
+}
+
+/// The timestamp of a line, in nanoseconds.
+pub fn timestamp_of(line: &[u8]) -> Option<i64> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let digits = line.rsplit(|byte| *byte == b' ').next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// A name as InfluxDB will know it: no line breaks, no tabs, no backslash at the end.
+pub fn clean_name(name: &str) -> Cow<'_, str> {
+    let name = name.trim_end_matches('\\');
+    if !name.contains(['\n', '\r', '\t']) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(
+        name.replace('\n', "\\n")
+            .replace('\r', "\\r")
+            .replace('\t', "\\t"),
+    )
+}
+
+/// The longest beginning of a text that a field may hold.
+pub fn fitting(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT_BYTES))
+        .unwrap_or(text)
+}
+
+fn push_measurement(body: &mut Vec<u8>, measurement: &str) {
+    let measurement = measurement.trim_end_matches('\\');
+    // A line that begins with `#` is a comment: answered with 204 and not stored.
+    let measurement = match measurement.strip_prefix('#') {
+        Some(rest) => {
+            body.push(b'_');
+            rest
+        }
+        None => measurement,
+    };
+    push_escaped(body, measurement, b", ");
+}
+
+fn push_escaped(body: &mut Vec<u8>, text: &str, special: &[u8]) {
+    for &byte in text.as_bytes() {
+        match byte {
+            b'\n' => body.extend_from_slice(b"\\n"),
+            b'\r' => body.extend_from_slice(b"\\r"),
+            b'\t' => body.extend_from_slice(b"\\t"),
+            byte => {
+                if special.contains(&byte) {
+                    body.push(b'\\');
+                }
+                body.push(byte);
+            }
+        }
+    }
+}
+
+fn push_value(body: &mut Vec<u8>, value: &FieldValue<'_>) {
+    match value {
+        FieldValue::Float(number) => push_display(body, number),
+        FieldValue::Int(number) => {
+            push_display(body, number);
+            body.push(b'i');
+        }
+        FieldValue::UInt(number) => {
+            push_display(body, number);
+            body.push(b'u');
+        }
+        FieldValue::Bool(true) => body.extend_from_slice(b"true"),
+        FieldValue::Bool(false) => body.extend_from_slice(b"false"),
+        FieldValue::Text(text) => {
+            body.push(b'"');
+            for &byte in fitting(text).as_bytes() {
+                if byte == b'"' || byte == b'\\' {
+                    body.push(b'\\');
+                }
+                body.push(byte);
+            }
+            body.push(b'"');
+        }
+    }
+}
+
+fn push_display(body: &mut Vec<u8>, value: impl std::fmt::Display) {
+    // Writing to a Vec cannot fail.
+    let _written = write!(body, "{value}");
+}
+
+#[cfg(test)]
+mod tests;
