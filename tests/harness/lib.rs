@@ -15,3 +15,4 @@
 pub mod influxd;
 pub mod patience;
 pub mod process;
+pub mod programs;

@@ -115,16 +115,3 @@ pub fn free_port() -> u16 {
         .port()
 }
 
-/// The path of a program that this workspace builds.
-///
-/// Tests lie in `target/<profile>/deps`, programs one level above.
-pub fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join(name);
-    assert!(
-        path.exists(),
-        "{} is not built: run cargo build --workspace",
-        path.display()
-    );
-    path
-}

@@ -1,7 +1,8 @@
 //! The task that owns the outbox's database and commits in groups.
 //!
-//! A commit waits for the disk, and a disk does that only so often: what comes within
-//! [`GROUP_WINDOW`] of the last commit shares the next one. After an idle time nothing waits.
+//! A commit of events waits for the disk, and a disk does that only so often: events that come
+//! within [`GROUP_WINDOW`] of the last such commit share the next one. After an idle time nothing
+//! waits, and what need not survive the machine, marks and settlements, never does.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,7 @@ use super::store::{self, Durability, Store};
 use super::{AppendError, Entry, OutboxSettings, Shared, Stored};
 use crate::timestamp::Timestamp;
 
-/// Commits begin at least this far apart.
+/// Commits of events begin at least this far apart.
 const GROUP_WINDOW: Duration = Duration::from_millis(20);
 /// Commands in one commit: bounds its length, and what is lost to one that fails.
 const GROUP_SIZE: usize = 1_024;
@@ -33,6 +34,7 @@ pub(super) enum Command {
     TickStarted {
         endpoint: String,
         sent: Timestamp,
+        reply: oneshot::Sender<()>,
     },
     Settle {
         through: i64,
@@ -58,9 +60,10 @@ pub(super) struct Committer {
 /// A group of commands.
 #[derive(Debug, Default)]
 struct Group {
-    /// In the order of the commands: a tick may begin right after the outcome of the one before.
+    /// In the order of the commands.
     steps: Vec<Step>,
     settle_through: Option<i64>,
+    /// Answered after the commit.
     flushes: Vec<oneshot::Sender<()>>,
 }
 
@@ -94,24 +97,33 @@ impl Committer {
     /// Commits until every handle is gone.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut received = Vec::with_capacity(GROUP_SIZE);
-        let mut last_commit: Option<Instant> = None;
+        let mut waiting = Group::default();
+        let mut window_ends = Instant::now();
         loop {
-            let more = commands.recv_many(&mut received, GROUP_SIZE).await;
-            if more == 0 {
-                return;
-            }
-            if let Some(last) = last_commit {
-                tokio::time::sleep_until(last + GROUP_WINDOW).await;
-                while received.len() < GROUP_SIZE
-                    && let Ok(command) = commands.try_recv()
-                {
-                    received.push(command);
+            let window = tokio::time::sleep_until(window_ends);
+            tokio::select! {
+                count = commands.recv_many(&mut received, GROUP_SIZE) => {
+                    if count == 0 {
+                        if waiting.is_empty() {
+                            return;
+                        }
+                        window_ends = Instant::now();
+                    }
                 }
+                () = window, if !waiting.is_empty() => {}
             }
-            last_commit = Some(Instant::now());
-            let group = Group::of(&mut received);
+            let mut now = waiting.take_in(&mut received);
+            if Instant::now() >= window_ends || waiting.steps.len() >= GROUP_SIZE {
+                now.append(std::mem::take(&mut waiting));
+            }
+            if now.is_empty() {
+                continue;
+            }
+            if now.has_events() {
+                window_ends = Instant::now() + GROUP_WINDOW;
+            }
             let committed = tokio::task::spawn_blocking(move || {
-                self.commit(group);
+                self.commit(now);
                 self
             });
             match committed.await {
@@ -168,9 +180,7 @@ impl Committer {
 
     /// Writes everything in one transaction, then tells the handles.
     fn write(&mut self, steps: &[Step]) -> Result<(), rusqlite::Error> {
-        let has_events =
-            |step: &Step| matches!(step, Step::Append(append) if !append.entries.is_empty());
-        let durability = if steps.iter().any(has_events) {
+        let durability = if steps.iter().any(Step::has_events) {
             Durability::Disk
         } else {
             Durability::Process
@@ -294,8 +304,13 @@ fn answer(steps: Vec<Step>, result: &Result<(), AppendError>) -> Vec<Step> {
 }
 
 impl Group {
-    fn of(commands: &mut Vec<Command>) -> Self {
-        let mut group = Self::default();
+    /// Takes in commands: keeps those that share the next commit of events, and gives back those
+    /// that need not wait for it.
+    ///
+    /// A mark may so overtake events, but none of its own endpoint: an endpoint's next tick begins
+    /// after the events of the one before are on the disk.
+    fn take_in(&mut self, commands: &mut Vec<Command>) -> Self {
+        let mut at_once = Self::default();
         for command in commands.drain(..) {
             match command {
                 Command::Append {
@@ -303,22 +318,48 @@ impl Group {
                     endpoint,
                     reply,
                 } => {
-                    group.steps.push(Step::Append(Append {
+                    self.steps.push(Step::Append(Append {
                         entries,
                         endpoint,
                         reply,
                     }));
                 }
-                Command::TickStarted { endpoint, sent } => {
-                    group.steps.push(Step::Mark { endpoint, sent });
+                Command::TickStarted {
+                    endpoint,
+                    sent,
+                    reply,
+                } => {
+                    at_once.steps.push(Step::Mark { endpoint, sent });
+                    at_once.flushes.push(reply);
                 }
                 Command::Settle { through } => {
-                    group.settle_through = group.settle_through.max(Some(through));
+                    at_once.settle_through = at_once.settle_through.max(Some(through));
                 }
-                Command::Flush { reply } => group.flushes.push(reply),
+                // Behind the events that came before it.
+                Command::Flush { reply } => self.flushes.push(reply),
             }
         }
-        group
+        at_once
+    }
+
+    fn append(&mut self, other: Self) {
+        self.steps.extend(other.steps);
+        self.settle_through = self.settle_through.max(other.settle_through);
+        self.flushes.extend(other.flushes);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.settle_through.is_none() && self.flushes.is_empty()
+    }
+
+    fn has_events(&self) -> bool {
+        self.steps.iter().any(Step::has_events)
+    }
+}
+
+impl Step {
+    fn has_events(&self) -> bool {
+        matches!(self, Self::Append(append) if !append.entries.is_empty())
     }
 }
 

@@ -216,16 +216,19 @@ impl Outbox {
         committed.await.map_err(|_closed| closed())?
     }
 
-    /// Marks that a request is about to be sent for a tick.
-    ///
-    /// Survives a kill of the process, not a crash of the machine. When the disk stalls so long
-    /// that commands pile up, the mark is left out.
-    pub fn tick_started(&self, endpoint: &str, sent: Timestamp) {
+    /// Marks that a request is about to be sent for a tick, and returns once the mark survives a
+    /// kill of the process; a crash of the machine may lose it.
+    pub async fn tick_started(&self, endpoint: &str, sent: Timestamp) {
+        let (reply, marked) = oneshot::channel();
         let mark = Command::TickStarted {
             endpoint: endpoint.to_owned(),
             sent,
+            reply,
         };
-        let _left_out = self.commands.try_send(mark);
+        // Without its mark a tick is still polled; only a kill in its middle would go unreported.
+        if self.commands.send(mark).await.is_ok() {
+            let _closed = marked.await;
+        }
     }
 
     /// The ticks that had no outcome when the process before this one ended.

@@ -152,13 +152,13 @@ async fn ticks_without_an_outcome_are_found_after_a_restart() {
     let settings = settings(&directory);
     let outbox = Outbox::open(&settings).unwrap();
     let (first, second) = (Timestamp::from_nanos(1_000), Timestamp::from_nanos(2_000));
-    outbox.tick_started("health/a", first);
-    outbox.tick_started("health/b", first);
+    outbox.tick_started("health/a", first).await;
+    outbox.tick_started("health/b", first).await;
     outbox
         .append(vec![entry("a")], Some("health/a"))
         .await
         .unwrap();
-    outbox.tick_started("health/b", second);
+    outbox.tick_started("health/b", second).await;
     outbox.flush().await;
     let outbox = reopened(outbox, &settings).await;
     let open = OpenTick {

@@ -1,0 +1,12 @@
+//! The whole path: a simulated site, `footman run`, a real InfluxDB.
+//!
+//! The site's ledger says what was served; InfluxDB says what is stored. Ids are counted, never
+//! messages: `apps.calls` tells the answers of an engine apart.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod commands;
+mod conservation;
+mod delivery;
+mod rhythm;
+mod site;
