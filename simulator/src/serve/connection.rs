@@ -35,11 +35,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 #[error("the connection ends by order")]
 struct Broken;
 
-/// Serves a connection until either side ends it.
-pub(super) async fn serve(service: Arc<Service>, mut stream: TcpStream) {
+/// Serves a connection, struck by `fault` when it came, until either side ends it.
+pub(super) async fn serve(service: Arc<Service>, mut stream: TcpStream, fault: Option<Fault>) {
     // Drops of a slow drip leave one by one.
     let _ = stream.set_nodelay(true);
-    let fault = service.faults.strike_connection();
     match fault {
         Some(Fault::Reset) => return reset_on_close(&stream),
         Some(Fault::HangInHandshake) => {

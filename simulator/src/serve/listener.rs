@@ -80,7 +80,7 @@ impl Service {
             stop,
             accepting: AsyncMutex::default(),
         });
-        service.open().await?;
+        service.open(&mut *service.accepting.lock().await)?;
         Ok(service)
     }
 
@@ -93,23 +93,31 @@ impl Service {
         if fault == Some(Fault::Refused) && remaining.is_some() {
             return Err(SiteError::Uncountable);
         }
+        // Held to the end, so that switches follow one another.
+        let mut accepting = self.accepting.lock().await;
+        if fault == Some(Fault::Refused) {
+            self.faults.set(fault, None);
+            close(&mut accepting).await;
+            self.close_connections().await;
+            return Ok(());
+        }
+        let closing = self.switch(fault, remaining);
+        if let Some(closing) = closing {
+            closing.end().await;
+        }
+        self.open(&mut accepting)
+    }
+
+    /// Exchanges the fault, and with it the set of open connections where these would hide it.
+    ///
+    /// Both at once: a connection has the old fault and is closed, or it has the new one and stays.
+    fn switch(&self, fault: Option<Fault>, remaining: Option<u64>) -> Option<Connections> {
+        let mut connections = self.connections();
         let before = self.faults.now();
         self.faults.set(fault, remaining);
-        if fault == Some(Fault::Refused) {
-            self.close().await;
-        } else {
-            self.open().await?;
-        }
-        let shows_in_connections = |fault: Option<Fault>| {
-            fault.is_some_and(|fault| {
-                fault.is_of_certificate()
-                    || matches!(fault, Fault::Refused | Fault::HangInHandshake)
-            })
-        };
-        if before != fault && (shows_in_connections(before) || shows_in_connections(fault)) {
-            self.close_connections().await;
-        }
-        Ok(())
+        let hidden = |fault: Option<Fault>| fault.is_some_and(is_of_handshake);
+        (before != fault && (hidden(before) || hidden(fault)))
+            .then(|| mem::replace(&mut *connections, Connections::none(&self.stop)))
     }
 
     pub(crate) fn fault(&self) -> Option<Fault> {
@@ -128,9 +136,7 @@ impl Service {
     pub(crate) async fn close_connections(&self) {
         let none = Connections::none(&self.stop);
         let closing = mem::replace(&mut *self.connections(), none);
-        closing.close.cancel();
-        closing.open.close();
-        closing.open.wait().await;
+        closing.end().await;
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
@@ -139,29 +145,17 @@ impl Service {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn open(self: &Arc<Self>) -> Result<(), SiteError> {
-        let mut accepting = self.accepting.lock().await;
+    fn open(self: &Arc<Self>, accepting: &mut Option<Accepting>) -> Result<(), SiteError> {
         if accepting.is_some() || self.stop.is_cancelled() {
             return Ok(());
         }
-        let listener = listen(self.address).map_err(|source| SiteError::Bind {
-            address: self.address,
-            source,
-        })?;
+        let address = self.address;
+        let listener = listen(address).map_err(|source| SiteError::Bind { address, source })?;
         let stop = self.stop.child_token();
-        let task = self
-            .tasks
-            .spawn(self.clone().accept(listener, stop.clone()));
+        let task = self.clone().accept(listener, stop.clone());
+        let task = self.tasks.spawn(task);
         *accepting = Some(Accepting { stop, task });
         Ok(())
-    }
-
-    async fn close(&self) {
-        if let Some(accepting) = self.accepting.lock().await.take() {
-            accepting.stop.cancel();
-            // The socket is closed when the task has ended, however it ended.
-            let _ = accepting.task.await;
-        }
     }
 
     async fn accept(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
@@ -184,13 +178,16 @@ impl Service {
 
     fn serve(self: &Arc<Self>, stream: TcpStream, permit: OwnedSemaphorePermit) {
         count(&self.counters.connections);
-        let Connections { close, open } = self.connections().clone();
+        // Taken together, see `switch`.
+        let (Connections { close, open }, fault) = {
+            let connections = self.connections();
+            (connections.clone(), self.faults.strike_connection())
+        };
         let service = self.clone();
         let connection = open.track_future(async move {
             let _permit = permit;
-            close
-                .run_until_cancelled(connection::serve(service, stream))
-                .await;
+            let serving = connection::serve(service, stream, fault);
+            close.run_until_cancelled(serving).await;
         });
         self.tasks.spawn(connection);
     }
@@ -202,6 +199,25 @@ impl Connections {
             close: stop.child_token(),
             open: TaskTracker::new(),
         }
+    }
+
+    async fn end(self) {
+        self.close.cancel();
+        self.open.close();
+        self.open.wait().await;
+    }
+}
+
+/// Whether only a new connection shows the fault.
+fn is_of_handshake(fault: Fault) -> bool {
+    fault.is_of_certificate() || fault == Fault::HangInHandshake
+}
+
+async fn close(accepting: &mut Option<Accepting>) {
+    if let Some(accepting) = accepting.take() {
+        accepting.stop.cancel();
+        // The socket is closed when the task has ended, however it ended.
+        let _ = accepting.task.await;
     }
 }
 

@@ -9,5 +9,6 @@ mod control;
 mod faults;
 mod ledger;
 mod oddities;
+mod program;
 mod rules;
 mod tls;
