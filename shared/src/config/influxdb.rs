@@ -235,8 +235,8 @@ fn read_v3(section: Section<'_>, overrides: &Overrides) -> (Version, Option<Dura
         description: section.text("description", ""),
         retention: kept(&section, "retentionDuration"),
     };
-    let write_timeout = section.optional_milliseconds("writeTimeout", "10000");
-    section.optional_milliseconds("queryTimeout", "60000");
+    let write_timeout = section.optional_milliseconds("writeTimeout");
+    section.optional_milliseconds("queryTimeout");
     let is_chosen = !section.is_quiet();
     section.finish();
     (version, write_timeout.filter(|_| is_chosen))

@@ -139,12 +139,8 @@ impl Section<'_> {
     }
 
     /// A duration of the predecessor that may be left out, in milliseconds.
-    pub(in crate::config) fn optional_milliseconds(
-        &self,
-        key: &'static str,
-        default: &str,
-    ) -> Option<Duration> {
-        self.know(key, Shape::Scalar, Some(default.to_owned()));
+    pub(in crate::config) fn optional_milliseconds(&self, key: &'static str) -> Option<Duration> {
+        self.know(key, Shape::Scalar, None);
         self.written_milliseconds(key)
     }
 
