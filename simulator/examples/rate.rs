@@ -34,11 +34,7 @@ async fn main() -> anyhow::Result<()> {
     for server in site.servers() {
         for number in 0..CONNECTIONS_PER_SERVER {
             let client = client(&site)?;
-            let endpoint = if number % 2 == 0 {
-                Endpoint::Engine
-            } else {
-                Endpoint::Proxy
-            };
+            let endpoint = if number % 2 == 0 { Endpoint::Engine } else { Endpoint::Proxy };
             let path = match endpoint {
                 Endpoint::Engine => "/engine/healthcheck".to_owned(),
                 _ => format!("/qps/hdr/session?xrfkey={KEY}"),

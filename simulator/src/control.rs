@@ -49,32 +49,22 @@ pub(crate) async fn start(
 async fn serve(site: Arc<SiteState>, stream: TcpStream) {
     let answering = service_fn(|request| respond(site.clone(), request));
     // How a connection ends is the client's business.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), answering)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answering).await;
 }
 
 async fn respond(
     site: Arc<SiteState>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, http::Error> {
-    let asked = Asked {
-        query: request.uri().query().unwrap_or_default(),
-    };
+    let asked = Asked { query: request.uri().query().unwrap_or_default() };
     let (status, text) = match steer(&site, request.method(), request.uri().path(), &asked).await {
         Ok(text) => (StatusCode::OK, text),
         Err((status, text)) => (status, format!("{text}\n")),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
-    let json = if status == StatusCode::OK {
-        "application/json"
-    } else {
-        "text/plain"
-    };
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(json));
+    let json = if status == StatusCode::OK { "application/json" } else { "text/plain" };
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(json));
     Ok(response)
 }
 
@@ -94,49 +84,32 @@ async fn steer(
                 _ => Some(asked.needed::<Fault>("fault")?),
             };
             let count = asked.given("count")?;
-            site.set_fault(server, endpoint, fault, count)
-                .await
-                .map_err(refused)?;
+            site.set_fault(server, endpoint, fault, count).await.map_err(refused)?;
             Ok(DONE.to_owned())
         }
         ("POST", "/oddity") => {
             let (server, oddity) = (asked.server()?, asked.needed::<Oddity>("oddity")?);
             let on = asked.given("on")?.unwrap_or(true);
-            site.server(server)
-                .map_err(refused)?
-                .state()
-                .set_oddity(oddity, on);
+            site.server(server).map_err(refused)?.state().set_oddity(oddity, on);
             Ok(DONE.to_owned())
         }
         ("POST", "/restart") => {
-            site.restart_engine(asked.server()?)
-                .await
-                .map_err(refused)?;
+            site.restart_engine(asked.server()?).await.map_err(refused)?;
             Ok(DONE.to_owned())
         }
         ("POST", "/close") => {
             let (server, endpoint) = (asked.server()?, asked.needed("endpoint")?);
             let server = site.server(server).map_err(refused)?;
-            server
-                .service(endpoint)
-                .map_err(refused)?
-                .close_connections()
-                .await;
+            server.service(endpoint).map_err(refused)?.close_connections().await;
             Ok(DONE.to_owned())
         }
-        _ => Err((
-            StatusCode::NOT_FOUND,
-            format!("there is no {method} {path}"),
-        )),
+        _ => Err((StatusCode::NOT_FOUND, format!("there is no {method} {path}"))),
     }
 }
 
 const DONE: &str = "{\"done\":true}\n";
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err wants"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn refused(error: SiteError) -> Refusal {
     (StatusCode::BAD_REQUEST, error.to_string())
 }
@@ -149,32 +122,18 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn value(self, name: &str) -> Option<&'a str> {
-        let mut pairs = self
-            .query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='));
-        pairs
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     fn given<T: FromStr<Err: std::fmt::Display>>(self, name: &str) -> Result<Option<T>, Refusal> {
-        let wrong = |error: T::Err| {
-            (
-                StatusCode::BAD_REQUEST,
-                format!("the value of {name}: {error}"),
-            )
-        };
+        let wrong =
+            |error: T::Err| (StatusCode::BAD_REQUEST, format!("the value of {name}: {error}"));
         self.value(name).map(str::parse).transpose().map_err(wrong)
     }
 
     fn needed<T: FromStr<Err: std::fmt::Display>>(self, name: &str) -> Result<T, Refusal> {
-        let missing = || {
-            (
-                StatusCode::BAD_REQUEST,
-                format!("{name} is missing in the query"),
-            )
-        };
+        let missing = || (StatusCode::BAD_REQUEST, format!("{name} is missing in the query"));
         self.given(name)?.ok_or_else(missing)
     }
 
@@ -191,11 +150,7 @@ impl<'a> Asked<'a> {
 }
 
 fn ledger(site: &SiteState, drain: bool) -> Result<String, Refusal> {
-    let entries = if drain {
-        site.ledger.drain()
-    } else {
-        site.ledger.entries()
-    };
+    let entries = if drain { site.ledger.drain() } else { site.ledger.entries() };
     let mut text = String::new();
     for entry in entries {
         let line = serde_json::to_string(&*entry)

@@ -52,10 +52,7 @@ impl FromStr for Endpoint {
         Endpoint::ALL
             .into_iter()
             .find(|endpoint| endpoint.name() == text)
-            .ok_or_else(|| UnknownName {
-                text: text.to_owned(),
-                kind: "endpoint",
-            })
+            .ok_or_else(|| UnknownName { text: text.to_owned(), kind: "endpoint" })
     }
 }
 

@@ -132,10 +132,7 @@ impl FromStr for Fault {
         Fault::ALL
             .into_iter()
             .find(|fault| fault.to_string() == text)
-            .ok_or_else(|| UnknownName {
-                text: text.to_owned(),
-                kind: "fault",
-            })
+            .ok_or_else(|| UnknownName { text: text.to_owned(), kind: "fault" })
     }
 }
 

@@ -17,9 +17,7 @@ async fn main() -> anyhow::Result<()> {
         .with_env_filter(tracing_subscriber::EnvFilter::new("simulator=info"))
         .init();
 
-    let site = Site::start(arguments.site())
-        .await
-        .context("failed to start the site")?;
+    let site = Site::start(arguments.site()).await.context("failed to start the site")?;
     if let Some(file) = &arguments.butler_sos_config {
         let text = site.butler_sos_config(&arguments.butler_sos());
         std::fs::write(file, text)

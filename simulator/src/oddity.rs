@@ -113,10 +113,7 @@ impl FromStr for Oddity {
             .iter()
             .copied()
             .find(|oddity| oddity.name() == text)
-            .ok_or_else(|| UnknownName {
-                text: text.to_owned(),
-                kind: "oddity",
-            })
+            .ok_or_else(|| UnknownName { text: text.to_owned(), kind: "oddity" })
     }
 }
 
@@ -144,11 +141,7 @@ impl Oddities {
 
     /// Those that are in the set, in the order of [`Oddity::ALL`].
     pub fn list(self) -> Vec<Oddity> {
-        Oddity::ALL
-            .iter()
-            .copied()
-            .filter(|oddity| self.has(*oddity))
-            .collect()
+        Oddity::ALL.iter().copied().filter(|oddity| self.has(*oddity)).collect()
     }
 }
 

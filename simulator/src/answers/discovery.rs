@@ -91,11 +91,7 @@ fn virtual_proxies(server: &ServerState) -> Vec<Value> {
     proxies
         .map(|(index, name)| {
             let prefix = name.trim_start_matches('/');
-            let suffix = if prefix.is_empty() {
-                String::new()
-            } else {
-                format!("-{prefix}")
-            };
+            let suffix = if prefix.is_empty() { String::new() } else { format!("-{prefix}") };
             json!({
                 "id": id(index, 6),
                 "prefix": prefix,

@@ -22,13 +22,8 @@ pub(crate) fn status(status: u16) -> Answer {
         }
         _ => Answer::text(status, PLAIN, reason.to_owned()),
     };
-    if matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    ) {
-        answer
-            .headers
-            .push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        answer.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
     }
     answer
 }

@@ -20,10 +20,7 @@ enum Condition {
 impl Filter {
     /// Reads a filter; `None` is one that is not understood, which the repository answers with 400.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        text.split(" or ")
-            .map(|part| condition(part.trim()))
-            .collect::<Option<_>>()
-            .map(Self)
+        text.split(" or ").map(|part| condition(part.trim())).collect::<Option<_>>().map(Self)
     }
 
     pub(super) fn matches(&self, app: &App) -> bool {
@@ -38,9 +35,7 @@ impl Filter {
 fn condition(text: &str) -> Option<Condition> {
     let mut words = text.splitn(3, ' ');
     let (member, operator, value) = (words.next()?, words.next()?, words.next()?);
-    let quoted = value
-        .strip_prefix('\'')
-        .and_then(|value| value.strip_suffix('\''));
+    let quoted = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
     match (member.to_ascii_lowercase().as_str(), operator) {
         // Ids are written with and without quotes in the wild.
         ("id", "eq") => Some(Condition::Id(quoted.unwrap_or(value).to_owned())),
@@ -61,15 +56,9 @@ mod tests {
     #[test]
     fn filters_are_read_or_refused() {
         let ids = Filter::parse("id eq a1 or id eq 'b2'").unwrap();
-        assert_eq!(
-            ids,
-            Filter(vec![Condition::Id("a1".into()), Condition::Id("b2".into())])
-        );
+        assert_eq!(ids, Filter(vec![Condition::Id("a1".into()), Condition::Id("b2".into())]));
         let since = Filter::parse("modifiedDate gt '1970-01-01T00:00:01.000Z'").unwrap();
-        assert_eq!(
-            since,
-            Filter(vec![Condition::ModifiedAfter(Duration::from_secs(1))])
-        );
+        assert_eq!(since, Filter(vec![Condition::ModifiedAfter(Duration::from_secs(1))]));
         assert_eq!(Filter::parse("id is a1"), None);
         assert_eq!(Filter::parse("name eq unquoted"), None);
     }

@@ -22,12 +22,8 @@ use crate::{
 const VERSION: &str = "12.2054.4";
 
 /// Each of the four forms is valid, says the manual.
-const PATHS: [&str; 4] = [
-    "/engine/healthcheck",
-    "/engine/healthcheck/",
-    "/healthcheck",
-    "/healthcheck/",
-];
+const PATHS: [&str; 4] =
+    ["/engine/healthcheck", "/engine/healthcheck/", "/healthcheck", "/healthcheck/"];
 
 /// The offset of the servers' local time, in seconds, and odder ones.
 const LOCAL_OFFSET: i32 = 3_600;
@@ -53,10 +49,7 @@ struct Body<'a> {
     cache: Cache,
     #[serde(skip_serializing_if = "Option::is_none")]
     saturated: Option<bool>,
-    #[serde(
-        rename = "totalStaticByteSize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "totalStaticByteSize", skip_serializing_if = "Option::is_none")]
     total_static_byte_size: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     future: Option<serde_json::Value>,
@@ -119,10 +112,7 @@ pub(super) fn answer(server: &ServerState, asked: &Asked<'_>, now: Duration) -> 
     let oddities = server.oddities();
     let engine = with_oddities(server, server.engine(now), oddities);
     let facts = facts(&engine, oddities);
-    Answer::json(
-        &body(&engine, &facts, oddities),
-        Facts::Health(Box::new(facts.clone())),
-    )
+    Answer::json(&body(&engine, &facts, oddities), Facts::Health(Box::new(facts.clone())))
 }
 
 fn facts(engine: &EngineState, oddities: Oddities) -> HealthFacts {
@@ -170,9 +160,7 @@ fn body<'a>(engine: &'a EngineState, facts: &'a HealthFacts, oddities: Oddities)
             free: form.fraction("mem.free", engine.free),
             total_physical: (!has(Oddity::MissingTotalPhysical)).then_some(total_physical),
         },
-        cpu: Cpu {
-            total: form.whole("cpu.total", engine.cpu_total),
-        },
+        cpu: Cpu { total: form.whole("cpu.total", engine.cpu_total) },
         session: Pair {
             active: form.whole("session.active", engine.session_active),
             total: form.whole("session.total", engine.session_total),
@@ -211,37 +199,24 @@ fn with_oddities(server: &ServerState, mut engine: EngineState, oddities: Odditi
         engine.in_memory_docs.extend(ids);
     }
     if has(Oddity::UnknownApps) {
-        let ids: Vec<Arc<str>> = (0..MANY_UNKNOWN_APPS)
-            .map(|number| world.unknown_app_id(number).into())
-            .collect();
+        let ids: Vec<Arc<str>> =
+            (0..MANY_UNKNOWN_APPS).map(|number| world.unknown_app_id(number).into()).collect();
         extend_all(&mut engine, &ids);
     }
     if has(Oddity::SessionApps) || has(Oddity::SessionAppsWithoutUnderscore) {
-        let mark = if has(Oddity::SessionApps) {
-            "SessionApp_"
-        } else {
-            "SessionApp"
-        };
+        let mark = if has(Oddity::SessionApps) { "SessionApp_" } else { "SessionApp" };
         let ids: Vec<Arc<str>> = (0..MANY_SESSION_APPS)
             .map(|number| format!("{mark}{}", world.unknown_app_id(number)).into())
             .collect();
         extend_all(&mut engine, &ids);
     }
     if has(Oddity::RepeatedLoadedDocs) {
-        let once = engine
-            .loaded_docs
-            .first()
-            .or(engine.in_memory_docs.first())
-            .cloned();
+        let once = engine.loaded_docs.first().or(engine.in_memory_docs.first()).cloned();
         let again = std::iter::repeat_n(once, 300).flatten();
         engine.loaded_docs.extend(again);
     }
     if has(Oddity::DesktopPaths) {
-        for docs in [
-            &mut engine.active_docs,
-            &mut engine.loaded_docs,
-            &mut engine.in_memory_docs,
-        ] {
+        for docs in [&mut engine.active_docs, &mut engine.loaded_docs, &mut engine.in_memory_docs] {
             for doc in docs {
                 *doc = format!("C:/Users/Some User/Documents/Qlik/Sense/Apps/{doc}.qvf").into();
             }
@@ -270,11 +245,7 @@ fn with_oddities(server: &ServerState, mut engine: EngineState, oddities: Odditi
 }
 
 fn extend_all(engine: &mut EngineState, ids: &[Arc<str>]) {
-    for docs in [
-        &mut engine.active_docs,
-        &mut engine.loaded_docs,
-        &mut engine.in_memory_docs,
-    ] {
+    for docs in [&mut engine.active_docs, &mut engine.loaded_docs, &mut engine.in_memory_docs] {
         docs.extend_from_slice(ids);
     }
 }
@@ -303,16 +274,10 @@ mod tests {
     fn the_start_is_written_in_every_zone() {
         let at = Duration::from_millis(1_457_948_122_005);
         let written = |oddity: Option<Oddity>| {
-            started(
-                at,
-                oddity.map_or(Oddities::default(), |odd| Oddities::default().with(odd)),
-            )
+            started(at, oddity.map_or(Oddities::default(), |odd| Oddities::default().with(odd)))
         };
         assert_eq!(written(None), "20160314T103522.005+0100");
         assert_eq!(written(Some(Oddity::StartedInUtc)), "20160314T093522.005Z");
-        assert_eq!(
-            written(Some(Oddity::StartedInTheWest)),
-            "20160314T060522.005-0330"
-        );
+        assert_eq!(written(Some(Oddity::StartedInTheWest)), "20160314T060522.005-0330");
     }
 }

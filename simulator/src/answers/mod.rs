@@ -109,25 +109,15 @@ impl<'a> Asked<'a> {
                 (decoded(name).to_ascii_lowercase(), decoded(value))
             })
             .collect();
-        Self {
-            request,
-            path: request.uri.path(),
-            query,
-        }
+        Self { request, path: request.uri.path(), query }
     }
 
     /// A value of the query; names are compared without case, as Qlik Sense does.
     fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        self.request
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
+        self.request.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

@@ -80,9 +80,7 @@ mod tests {
     use super::*;
 
     fn written(oddities: &[Oddity], number: impl Fn(Form) -> Number) -> String {
-        let oddities = oddities
-            .iter()
-            .fold(Oddities::default(), |all, oddity| all.with(*oddity));
+        let oddities = oddities.iter().fold(Oddities::default(), |all, oddity| all.with(*oddity));
         serde_json::to_string(&number(Form(oddities))).unwrap()
     }
 
@@ -98,13 +96,7 @@ mod tests {
         assert_eq!(written(&[Oddity::TextNumbers], fraction), "\"7.5\"");
         assert_eq!(written(&[Oddity::NegativeNumbers], whole), "-8");
         assert_eq!(written(&[Oddity::NullNumbers], fraction), "null");
-        assert_eq!(
-            written(&[Oddity::NullNumbers], |form| form.whole("apps.calls", 7)),
-            "7"
-        );
-        assert_eq!(
-            written(&[Oddity::NegativeNumbers, Oddity::TextNumbers], whole),
-            "\"-8\""
-        );
+        assert_eq!(written(&[Oddity::NullNumbers], |form| form.whole("apps.calls", 7)), "7");
+        assert_eq!(written(&[Oddity::NegativeNumbers, Oddity::TextNumbers], whole), "\"-8\"");
     }
 }

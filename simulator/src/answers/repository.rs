@@ -27,10 +27,9 @@ pub(super) fn answer(server: &ServerState, asked: &Asked<'_>, now: Duration) -> 
         "/qrs/app" => apps(server, asked, &user, now, condensed),
         "/qrs/app/full" => apps(server, asked, &user, now, full),
         "/qrs/app/count" => match listed(server, asked, &user, now) {
-            Some(apps) => Answer::json(
-                &json!({"value": apps.len()}),
-                Facts::Apps { count: apps.len() },
-            ),
+            Some(apps) => {
+                Answer::json(&json!({"value": apps.len()}), Facts::Apps { count: apps.len() })
+            }
             None => errors::status(400),
         },
         "/qrs/about" => about(),
@@ -62,18 +61,12 @@ fn user(asked: &Asked<'_>) -> Result<User, Box<Answer>> {
     let member = |name: &str| {
         header.split(';').find_map(|part| {
             let (known, value) = part.split_once('=')?;
-            known
-                .trim()
-                .eq_ignore_ascii_case(name)
-                .then(|| value.trim().to_owned())
+            known.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
         })
     };
     match (member("UserDirectory"), member("UserId")) {
         (Some(directory), Some(id)) => Ok(User { directory, id }),
-        _ => refusal(
-            StatusCode::BAD_REQUEST,
-            "The http request header is incorrect",
-        ),
+        _ => refusal(StatusCode::BAD_REQUEST, "The http request header is incorrect"),
     }
 }
 
@@ -101,12 +94,7 @@ fn listed(server: &ServerState, asked: &Asked<'_>, user: &User, now: Duration) -
     let all = user.sees_everything();
     let world = server.world();
     let mut apps = world.apps(world.moment(now));
-    apps.retain(|app| {
-        all || app
-            .stream
-            .as_ref()
-            .is_some_and(|(_, name)| *name == "Everyone")
-    });
+    apps.retain(|app| all || app.stream.as_ref().is_some_and(|(_, name)| *name == "Everyone"));
     apps.retain(|app| filter.as_ref().is_none_or(|filter| filter.matches(app)));
     Some(apps)
 }

@@ -89,10 +89,7 @@ fn virtual_proxy(server: &ServerState, path: &str) -> Option<(usize, Arc<str>)> 
     let inner = path.strip_prefix("/qps")?.strip_suffix("/session")?;
     let wanted = if inner.is_empty() { "/" } else { inner };
     let known = server.virtual_proxies().iter().enumerate();
-    known
-        .filter(|(_, name)| &***name == wanted)
-        .map(|(index, name)| (index, name.clone()))
-        .next()
+    known.filter(|(_, name)| &***name == wanted).map(|(index, name)| (index, name.clone())).next()
 }
 
 fn sessions(
@@ -152,19 +149,12 @@ fn element(number: usize, session: &Session, oddities: Oddities) -> Element<'_> 
 
 fn attributes(number: usize, oddities: Oddities) -> Attributes {
     if oddities.has(Oddity::MissingAttributes) {
-        return if number.is_multiple_of(2) {
-            Attributes::Null
-        } else {
-            Attributes::Missing
-        };
+        return if number.is_multiple_of(2) { Attributes::Null } else { Attributes::Missing };
     }
     let group = |name: &str| Attribute("group", name.to_owned());
     if oddities.has(Oddity::LargeAttributes) {
         let groups = (0..MANY_GROUPS).map(|group| {
-            Attribute(
-                "group",
-                format!("CN=Report readers {group},OU=Groups,DC=corp"),
-            )
+            Attribute("group", format!("CN=Report readers {group},OU=Groups,DC=corp"))
         });
         return Attributes::List(groups.collect());
     }

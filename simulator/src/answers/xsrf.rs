@@ -15,9 +15,5 @@ pub(super) fn check(asked: &Asked<'_>) -> Result<(), Box<Answer>> {
     if sound && asked.header("x-qlik-xrfkey") == Some(key) {
         return Ok(());
     }
-    Err(Box::new(Answer::text(
-        StatusCode::FORBIDDEN,
-        PLAIN,
-        REFUSAL,
-    )))
+    Err(Box::new(Answer::text(StatusCode::FORBIDDEN, PLAIN, REFUSAL)))
 }

@@ -91,12 +91,7 @@ fn certificates(files: &CertificateFiles) -> String {
 }
 
 fn influxdb(options: &ButlerSosOptions) -> String {
-    let ButlerSosOptions {
-        influxdb_enable,
-        influxdb_port,
-        influxdb_version,
-        ..
-    } = options;
+    let ButlerSosOptions { influxdb_enable, influxdb_port, influxdb_version, .. } = options;
     let host = quoted(&options.influxdb_host);
     let database = quoted(&options.database);
     let organisation = quoted(&options.organisation);
@@ -148,10 +143,8 @@ fn monitored(server: &Server, virtual_proxies: &[String]) -> String {
     let (engine, proxy) = (host(Endpoint::Engine), host(Endpoint::Proxy));
     let (name, description) = (quoted(server.name()), quoted(server.description()));
     let tag = quoted(server.tag());
-    let virtual_proxies: Vec<String> = virtual_proxies
-        .iter()
-        .map(|name| format!("{{virtualProxy: {}}}", quoted(name)))
-        .collect();
+    let virtual_proxies: Vec<String> =
+        virtual_proxies.iter().map(|name| format!("{{virtualProxy: {}}}", quoted(name))).collect();
     let virtual_proxies = virtual_proxies.join(", ");
     format!(
         "      - host: {engine}
@@ -170,9 +163,7 @@ fn monitored(server: &Server, virtual_proxies: &[String]) -> String {
 /// The central node's address; the port only where it is not the usual one, which Butler SOS cannot change.
 fn repository(site: &SiteState) -> String {
     let central = site.servers.first();
-    let host = central
-        .and_then(|server| server.host(Endpoint::Repository))
-        .unwrap_or_default();
+    let host = central.and_then(|server| server.host(Endpoint::Repository)).unwrap_or_default();
     host.strip_suffix(":4242").unwrap_or(host).to_owned()
 }
 

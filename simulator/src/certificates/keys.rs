@@ -32,11 +32,7 @@ pub(super) fn generate_three() -> Result<[Key; 3], SiteError> {
         let two = scope.spawn(generate);
         let three = generate()?;
         let died = |_| SiteError::Certificates("a thread that makes keys died".to_owned());
-        Ok([
-            one.join().map_err(died)??,
-            two.join().map_err(died)??,
-            three,
-        ])
+        Ok([one.join().map_err(died)??, two.join().map_err(died)??, three])
     })
 }
 
@@ -58,11 +54,7 @@ impl Key {
 
     /// `BEGIN RSA PRIVATE KEY`, as Qlik Sense exports keys.
     pub(super) fn pkcs1_pem(&self) -> Result<String, SiteError> {
-        Ok(self
-            .key
-            .to_pkcs1_pem(LineEnding::CRLF)
-            .map_err(making)?
-            .to_string())
+        Ok(self.key.to_pkcs1_pem(LineEnding::CRLF).map_err(making)?.to_string())
     }
 
     /// `BEGIN ENCRYPTED PRIVATE KEY`, PBKDF2 and AES-256-CBC.
@@ -74,13 +66,8 @@ impl Key {
             pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(PBKDF2_ROUNDS, &salt, iv)
                 .map_err(making)?;
         let key = PrivateKeyInfoRef::try_from(self.pkcs8.as_bytes()).map_err(making)?;
-        let encrypted = key
-            .encrypt_with_params(parameters, passphrase)
-            .map_err(making)?;
+        let encrypted = key.encrypt_with_params(parameters, passphrase).map_err(making)?;
         let label = <EncryptedPrivateKeyInfoRef<'_> as pkcs8::der::pem::PemLabel>::PEM_LABEL;
-        Ok(encrypted
-            .to_pem(label, LineEnding::CRLF)
-            .map_err(making)?
-            .to_string())
+        Ok(encrypted.to_pem(label, LineEnding::CRLF).map_err(making)?.to_string())
     }
 }

@@ -89,9 +89,7 @@ impl Certificates {
     /// Makes keys and certificates; takes a second, so call it where blocking is allowed.
     pub(crate) fn make(central: &str, passphrase: Option<&str>) -> Result<Self, SiteError> {
         let [authority_key, server_key, client_key] = keys::generate_three()?;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let made = now.saturating_sub(AGE);
 
         let short = central.split('.').next().unwrap_or(central);
@@ -120,9 +118,7 @@ impl Certificates {
             root_pem: with_crlf(&root_certificate.pem()),
             client_pem: with_crlf(&client_certificate.pem()),
             client_key_pem: client_key.pkcs1_pem()?,
-            encrypted_key_pem: passphrase
-                .map(|word| client_key.encrypted_pem(word))
-                .transpose()?,
+            encrypted_key_pem: passphrase.map(|word| client_key.encrypted_pem(word)).transpose()?,
         })
     }
 
@@ -181,9 +177,7 @@ impl Certificates {
 
 impl std::fmt::Debug for Certificates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Certificates")
-            .field("made", &self.made)
-            .finish_non_exhaustive()
+        f.debug_struct("Certificates").field("made", &self.made).finish_non_exhaustive()
     }
 }
 
@@ -219,10 +213,8 @@ fn base_params(name: &str, purpose: &str, made: Duration) -> CertificateParams {
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     set_end(&mut params, made + VALIDITY);
     params.use_authority_key_identifier_extension = true;
-    params.custom_extensions = vec![CustomExtension::from_oid_content(
-        PURPOSE,
-        utf8_string(purpose),
-    )];
+    params.custom_extensions =
+        vec![CustomExtension::from_oid_content(PURPOSE, utf8_string(purpose))];
     params
 }
 
@@ -244,9 +236,7 @@ fn utf8_string(text: &str) -> Vec<u8> {
 fn octet_string(bytes: &[u8]) -> Result<Vec<u8>, SiteError> {
     match u8::try_from(bytes.len()) {
         Ok(length @ 0..=127) => Ok([&[0x04, length], bytes].concat()),
-        _ => Err(SiteError::Certificates(
-            "the key identifier is too long".to_owned(),
-        )),
+        _ => Err(SiteError::Certificates("the key identifier is too long".to_owned())),
     }
 }
 

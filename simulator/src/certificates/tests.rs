@@ -21,18 +21,13 @@ fn certificates() -> &'static Certificates {
 fn verify(kind: CertificateKind, name: &str) -> Result<(), rustls::Error> {
     let certificates = certificates();
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(certificates.root_pem.as_bytes()).unwrap())
-        .unwrap();
+    roots.add(CertificateDer::from_pem_slice(certificates.root_pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .unwrap();
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
     let certificate = certificates.server(kind, HOST).unwrap();
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    verifier
-        .verify_server_cert(&certificate, &[], &name, &[], UnixTime::now())
-        .map(|_| ())
+    verifier.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now()).map(|_| ())
 }
 
 fn contains(der: &[u8], part: &[u8]) -> bool {
@@ -46,19 +41,10 @@ fn files_are_pem_with_crlf_and_one_object_each() {
         (&made.root_pem, "CERTIFICATE"),
         (&made.client_pem, "CERTIFICATE"),
         (&made.client_key_pem, "RSA PRIVATE KEY"),
-        (
-            made.encrypted_key_pem.as_ref().unwrap(),
-            "ENCRYPTED PRIVATE KEY",
-        ),
+        (made.encrypted_key_pem.as_ref().unwrap(), "ENCRYPTED PRIVATE KEY"),
     ] {
-        assert!(
-            text.starts_with(&format!("-----BEGIN {label}-----\r\n")),
-            "{text}"
-        );
-        assert!(
-            text.ends_with(&format!("-----END {label}-----\r\n")),
-            "{text}"
-        );
+        assert!(text.starts_with(&format!("-----BEGIN {label}-----\r\n")), "{text}");
+        assert!(text.ends_with(&format!("-----END {label}-----\r\n")), "{text}");
         assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
         assert_eq!(text.matches("-----BEGIN").count(), 1);
     }
@@ -89,25 +75,16 @@ fn rustls_refuses_each_wrong_certificate_for_its_own_reason() {
         Err(rustls::Error::InvalidCertificate(error)) => error,
         other => panic!("{other:?}"),
     };
-    assert!(matches!(
-        refused(CertificateKind::Expired),
-        ExpiredContext { .. }
-    ));
+    assert!(matches!(refused(CertificateKind::Expired), ExpiredContext { .. }));
     assert_eq!(refused(CertificateKind::OtherAuthority), UnknownIssuer);
     let presented = |kind| match refused(kind) {
         NotValidForNameContext { presented, .. } => presented,
         other => panic!("{other:?}"),
     };
-    assert_eq!(
-        presented(CertificateKind::CommonNameOnly),
-        Vec::<String>::new()
-    );
+    assert_eq!(presented(CertificateKind::CommonNameOnly), Vec::<String>::new());
     let other = presented(CertificateKind::OtherName);
     assert_eq!(other, [format!("DnsName({:?})", format!("other-{HOST}"))]);
-    assert_eq!(
-        presented(CertificateKind::ShortName),
-        ["DnsName(\"sense1\")"]
-    );
+    assert_eq!(presented(CertificateKind::ShortName), ["DnsName(\"sense1\")"]);
     assert!(verify(CertificateKind::ShortName, "sense1").is_ok());
 }
 
@@ -121,17 +98,11 @@ fn certificates_have_what_those_of_qlik_have_and_no_more() {
     assert!(!contains(&server, &[0x06, 0x03, 0x55, 0x1d, 0x13]));
     assert!(contains(&server, &[0x06, 0x03, 0x55, 0x1d, 0x0e]));
     assert!(contains(&server, &[0x06, 0x03, 0x55, 0x1d, 0x23]));
-    assert!(contains(
-        &server,
-        &[0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x0d, 0x03]
-    ));
+    assert!(contains(&server, &[0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x0d, 0x03]));
     assert!(contains(&server, b"Service"));
     assert!(contains(&server, b"sense1-CA"));
     let root = CertificateDer::from_pem_slice(certificates().root_pem.as_bytes()).unwrap();
-    assert!(contains(
-        &root,
-        &[0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01, 0xff]
-    ));
+    assert!(contains(&root, &[0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01, 0xff]));
     assert!(!contains(&root, &[0x06, 0x03, 0x55, 0x1d, 0x0f]));
     let client = CertificateDer::from_pem_slice(certificates().client_pem.as_bytes()).unwrap();
     assert!(contains(&client, b"QlikClient"));

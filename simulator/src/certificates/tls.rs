@@ -22,9 +22,7 @@ pub(super) fn client_verifier(
 ) -> Result<Arc<dyn ClientCertVerifier>, SiteError> {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).map_err(making)?;
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-        .build()
-        .map_err(making)
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build().map_err(making)
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -41,11 +39,7 @@ pub(crate) struct ServerTls {
 
 impl ServerTls {
     pub(crate) fn new(certificates: Arc<Certificates>, host_name: String) -> Self {
-        Self {
-            certificates,
-            host_name,
-            made: Mutex::default(),
-        }
+        Self { certificates, host_name, made: Mutex::default() }
     }
 
     /// The TLS that shows a certificate of `kind`.

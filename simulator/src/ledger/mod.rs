@@ -51,7 +51,7 @@ pub struct LedgerEntry {
     pub status: u16,
     /// The fault that shaped the answer, if any.
     pub fault: Option<Fault>,
-    /// The body, or what is left of it.
+    /// The body, or what is left of it; the white space after a huge answer is not recorded.
     pub body: RecordedBody,
     /// What the answer said, where it was the right one.
     pub facts: Facts,
@@ -81,15 +81,10 @@ impl RecordedBody {
     }
 
     pub(crate) fn digest(bytes: &[u8]) -> Self {
-        let checksum = bytes
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |checksum, byte| {
-                (checksum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
-        RecordedBody::Digest {
-            length: bytes.len(),
-            checksum,
-        }
+        let checksum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |checksum, byte| {
+            (checksum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        RecordedBody::Digest { length: bytes.len(), checksum }
     }
 
     fn held_bytes(&self) -> usize {
@@ -110,10 +105,9 @@ impl Serialize for RecordedBody {
         }
         match self {
             RecordedBody::Whole(bytes) => Shape::Whole(String::from_utf8_lossy(bytes)),
-            RecordedBody::Digest { length, checksum } => Shape::Digest {
-                length: *length,
-                checksum: *checksum,
-            },
+            RecordedBody::Digest { length, checksum } => {
+                Shape::Digest { length: *length, checksum: *checksum }
+            }
         }
         .serialize(serializer)
     }
@@ -152,9 +146,7 @@ impl Ledger {
             recorded: watch::Sender::new(0),
             unfinished: AtomicU64::new(0),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// How many answers were ever recorded, drained and dropped ones included.
@@ -210,9 +202,7 @@ impl Ledger {
     /// Dropping the future loses nothing.
     pub async fn wait_for_count(&self, server: usize, endpoint: Endpoint, answers: u64) {
         let mut receiver = self.shared.recorded.subscribe();
-        let _ = receiver
-            .wait_for(|_| self.count(server, endpoint) >= answers)
-            .await;
+        let _ = receiver.wait_for(|_| self.count(server, endpoint) >= answers).await;
     }
 
     /// Records `entries` in their order and numbers them.
@@ -232,10 +222,7 @@ impl Ledger {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.shared
-            .book
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -244,8 +231,7 @@ impl Book {
         self.recorded += 1;
         entry.number = self.recorded;
         if self.counts.len() <= entry.server {
-            self.counts
-                .resize(entry.server + 1, [0; Endpoint::ALL.len()]);
+            self.counts.resize(entry.server + 1, [0; Endpoint::ALL.len()]);
         }
         if let Some(count) = self
             .counts
@@ -315,10 +301,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_fnv_1a() {
-        let expected = RecordedBody::Digest {
-            length: 1,
-            checksum: 0xaf63_dc4c_8601_ec8c,
-        };
+        let expected = RecordedBody::Digest { length: 1, checksum: 0xaf63_dc4c_8601_ec8c };
         assert_eq!(RecordedBody::digest(b"a"), expected);
     }
 }

@@ -84,14 +84,7 @@ impl AnswerBody {
         };
         let cut = pace == Pace::CutShort;
         let announced = (!chunked).then_some(length as u64);
-        let mut body = Self {
-            pieces,
-            announced,
-            pause,
-            cut,
-            entry: Some(entry),
-            outbound,
-        };
+        let mut body = Self { pieces, announced, pause, cut, entry: Some(entry), outbound };
         // Nobody polls a body that is empty from the start.
         if body.announced == Some(0) {
             body.finish();
@@ -163,8 +156,7 @@ impl Body for AnswerBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.announced
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.announced.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

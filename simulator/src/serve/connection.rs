@@ -65,9 +65,7 @@ pub(super) async fn serve(service: Arc<Service>, mut stream: TcpStream, fault: O
     let stream = TokioIo::new(RecordedStream::new(stream, outbound.clone()));
     let answering = service_fn(|request| respond(service.clone(), outbound.clone(), request));
     // How a connection ends is the client's business, or was ordered.
-    let _ = http1::Builder::new()
-        .serve_connection(stream, answering)
-        .await;
+    let _ = http1::Builder::new().serve_connection(stream, answering).await;
 }
 
 fn certificate(fault: Option<Fault>) -> CertificateKind {
@@ -97,9 +95,7 @@ async fn respond(
         }
         _ => {}
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let answer = answer(&service, fault, &request, now);
     let pace = match fault {
         Some(Fault::SlowDrip) => Pace::SlowDrip,
@@ -119,19 +115,11 @@ fn answer(service: &Service, fault: Option<Fault>, request: &Parts, now: Duratio
         Some(Fault::Redirect) => answers::errors::redirect(&request.uri),
         Some(Fault::LoginPage) => answers::errors::login_page(),
         Some(Fault::WrongJson) => answers::errors::wrong_json(service.endpoint),
-        Some(Fault::EmptyBody) => Answer {
-            body: Bytes::new(),
-            facts: Facts::None,
-            ..right()
-        },
+        Some(Fault::EmptyBody) => Answer { body: Bytes::new(), facts: Facts::None, ..right() },
         Some(Fault::TruncatedJson) => {
             let right = right();
             let half = right.body.len() / 2;
-            Answer {
-                body: right.body.slice(..half),
-                facts: Facts::None,
-                ..right
-            }
+            Answer { body: right.body.slice(..half), facts: Facts::None, ..right }
         }
         _ => right(),
     }
@@ -144,10 +132,7 @@ fn entry(
     answer: &Answer,
     now: Duration,
 ) -> LedgerEntry {
-    let path = request
-        .uri
-        .path_and_query()
-        .map_or("/", |path| path.as_str());
+    let path = request.uri.path_and_query().map_or("/", |path| path.as_str());
     let body = match service.server.body_record() {
         BodyRecord::Whole => RecordedBody::Whole(answer.body.clone()),
         BodyRecord::Digest => RecordedBody::digest(&answer.body),
@@ -177,10 +162,7 @@ fn response(
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(answer.content_type),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     for (name, value) in answer.headers {
         headers.insert(name, value);

@@ -44,10 +44,7 @@ impl FaultSwitch {
         let now = active.filter(|active| strikes(active.fault))?;
         if let Some(remaining) = now.remaining {
             let remaining = remaining - 1;
-            *active = (remaining > 0).then_some(Active {
-                remaining: Some(remaining),
-                ..now
-            });
+            *active = (remaining > 0).then_some(Active { remaining: Some(remaining), ..now });
         }
         Some(now.fault)
     }

@@ -140,9 +140,7 @@ impl Service {
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
-        self.connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(self: &Arc<Self>, accepting: &mut Option<Accepting>) -> Result<(), SiteError> {
@@ -195,10 +193,7 @@ impl Service {
 
 impl Connections {
     fn none(stop: &CancellationToken) -> Self {
-        Self {
-            close: stop.child_token(),
-            open: TaskTracker::new(),
-        }
+        Self { close: stop.child_token(), open: TaskTracker::new() }
     }
 
     async fn end(self) {

@@ -33,11 +33,7 @@ pub(super) struct Outbound {
 
 impl Outbound {
     pub(super) fn new(ledger: Ledger) -> Arc<Self> {
-        Arc::new(Self {
-            ledger,
-            leaving: Mutex::default(),
-            reset: AtomicBool::new(false),
-        })
+        Arc::new(Self { ledger, leaving: Mutex::default(), reset: AtomicBool::new(false) })
     }
 
     /// Takes the entry of an answer whose last byte was just handed over.

@@ -36,11 +36,7 @@ pub struct Ports {
 impl Default for Ports {
     /// The ports of a Qlik Sense site as installed.
     fn default() -> Self {
-        Self {
-            engine: 4747,
-            proxy: 4243,
-            repository: 4242,
-        }
+        Self { engine: 4747, proxy: 4243, repository: 4242 }
     }
 }
 
@@ -135,27 +131,16 @@ impl SiteConfig {
     pub(crate) fn check(&self) -> Result<(), SiteError> {
         let wrong = |text: String| Err(SiteError::Configuration(text));
         if self.servers == 0 || self.servers > MAX_SERVERS {
-            return wrong(format!(
-                "{} servers, 1 to {MAX_SERVERS} are possible",
-                self.servers
-            ));
+            return wrong(format!("{} servers, 1 to {MAX_SERVERS} are possible", self.servers));
         }
         if self.apps > MAX_APPS || self.sessions > MAX_SESSIONS {
-            return wrong(format!(
-                "more than {MAX_APPS} apps or {MAX_SESSIONS} sessions"
-            ));
+            return wrong(format!("more than {MAX_APPS} apps or {MAX_SESSIONS} sessions"));
         }
         if self.virtual_proxies.is_empty() {
             return wrong("no virtual proxy: name at least `/`".to_owned());
         }
-        if let Some(proxy) = self
-            .virtual_proxies
-            .iter()
-            .find(|proxy| !proxy.starts_with('/'))
-        {
-            return wrong(format!(
-                "the virtual proxy `{proxy}` does not begin with a slash"
-            ));
+        if let Some(proxy) = self.virtual_proxies.iter().find(|proxy| !proxy.starts_with('/')) {
+            return wrong(format!("the virtual proxy `{proxy}` does not begin with a slash"));
         }
         if self.day < Duration::from_secs(1) {
             return wrong("a day shorter than a second".to_owned());
@@ -166,9 +151,7 @@ impl SiteConfig {
 
 /// The first address of a network 127.x.y.0 in which nobody listens on the engine's port.
 fn free_network(ports: Ports, built: u64) -> Result<Ipv4Addr, SiteError> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start = u64::from(now.subsec_nanos()) ^ (u64::from(process::id()) << 20) ^ (built << 52);
     for attempt in 0..NETWORK_TRIES {
         let draw = crate::world::draw(start, &[attempt]).to_le_bytes();
@@ -181,7 +164,5 @@ fn free_network(ports: Ports, built: u64) -> Result<Ipv4Addr, SiteError> {
             return Ok(address);
         }
     }
-    Err(SiteError::NoFreeNetwork {
-        tries: usize::try_from(NETWORK_TRIES).unwrap_or_default(),
-    })
+    Err(SiteError::NoFreeNetwork { tries: usize::try_from(NETWORK_TRIES).unwrap_or_default() })
 }

@@ -52,9 +52,7 @@ impl Site {
     pub async fn start(config: SiteConfig) -> Result<Self, SiteError> {
         config.check()?;
         let (certificates, files) = make_certificates(&config).await?;
-        let born = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let born = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let world = world(&config, born);
         let ledger = Ledger::new(config.ledger_entries);
         let common = Arc::new(Common::new(&config, world, ledger.clone()));
@@ -68,22 +66,12 @@ impl Site {
             let state = ServerState::new(peer.clone(), common.clone(), certificates.clone());
             servers.push(Server::start(state, &tasks, &stop).await?);
         }
-        let state = Arc::new(SiteState {
-            config,
-            servers,
-            ledger,
-            files,
-        });
+        let state = Arc::new(SiteState { config, servers, ledger, files });
         let control = match state.config.control {
             Some(address) => Some(control::start(state.clone(), address, &tasks, &stop).await?),
             None => None,
         };
-        Ok(Self {
-            state,
-            stop: guard.disarm(),
-            tasks,
-            control,
-        })
+        Ok(Self { state, stop: guard.disarm(), tasks, control })
     }
 
     /// What the site was built from.
@@ -136,9 +124,7 @@ impl Site {
         fault: Fault,
         answers: u64,
     ) -> Result<(), SiteError> {
-        self.state
-            .set_fault(server, endpoint, Some(fault), Some(answers))
-            .await
+        self.state.set_fault(server, endpoint, Some(fault), Some(answers)).await
     }
 
     /// The fault in force at an endpoint.
@@ -166,11 +152,7 @@ impl Site {
         server: usize,
         endpoint: Endpoint,
     ) -> Result<(), SiteError> {
-        self.state
-            .server(server)?
-            .service(endpoint)?
-            .close_connections()
-            .await;
+        self.state.server(server)?.service(endpoint)?.close_connections().await;
         Ok(())
     }
 
@@ -221,9 +203,7 @@ impl Drop for Site {
 impl SiteState {
     pub(crate) fn server(&self, index: usize) -> Result<&Server, SiteError> {
         let servers = self.servers.len();
-        self.servers
-            .get(index)
-            .ok_or(SiteError::NoSuchServer { index, servers })
+        self.servers.get(index).ok_or(SiteError::NoSuchServer { index, servers })
     }
 
     pub(crate) async fn set_fault(
@@ -233,10 +213,7 @@ impl SiteState {
         fault: Option<Fault>,
         remaining: Option<u64>,
     ) -> Result<(), SiteError> {
-        self.server(server)?
-            .service(endpoint)?
-            .set_fault(fault, remaining)
-            .await
+        self.server(server)?.service(endpoint)?.set_fault(fault, remaining).await
     }
 
     pub(crate) async fn restart_engine(&self, index: usize) -> Result<(), SiteError> {
@@ -262,9 +239,7 @@ async fn make_certificates(
         let files = certificates.write(&directory)?;
         Ok((Arc::new(certificates), files))
     });
-    making
-        .await
-        .map_err(|error| SiteError::Certificates(error.to_string()))?
+    making.await.map_err(|error| SiteError::Certificates(error.to_string()))?
 }
 
 fn world(config: &SiteConfig, born: Duration) -> World {

@@ -39,13 +39,8 @@ impl Server {
                 continue;
             }
             let address = state.address(endpoint);
-            let service = Service::start(
-                state.clone(),
-                endpoint,
-                address,
-                tasks.clone(),
-                stop.clone(),
-            );
+            let service =
+                Service::start(state.clone(), endpoint, address, tasks.clone(), stop.clone());
             *place = Some(service.await?);
         }
         Ok(Self { state, services })
@@ -90,10 +85,7 @@ impl Server {
 
     pub(crate) fn service(&self, endpoint: Endpoint) -> Result<&Arc<Service>, SiteError> {
         let service = self.services.get(endpoint.index()).and_then(Option::as_ref);
-        service.ok_or(SiteError::NotServed {
-            index: self.index(),
-            endpoint,
-        })
+        service.ok_or(SiteError::NotServed { index: self.index(), endpoint })
     }
 
     pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
@@ -120,9 +112,7 @@ pub(super) struct Common {
 impl Common {
     pub(super) fn new(config: &SiteConfig, world: World, ledger: Ledger) -> Self {
         Self {
-            peers: (0..config.servers)
-                .map(|index| Peer::new(index, config))
-                .collect(),
+            peers: (0..config.servers).map(|index| Peer::new(index, config)).collect(),
             world,
             ledger,
             virtual_proxies: config
@@ -155,19 +145,9 @@ impl Peer {
             // Names stay unique: there are fewer names that hurt than servers.
             let name = format!("sense{number} {}", hurting_name(index));
             let (description, tag) = (hurting_name(index + 3), hurting_name(index + 5));
-            return Self {
-                index,
-                host_name,
-                name,
-                description,
-                tag,
-            };
+            return Self { index, host_name, name, description, tag };
         }
-        let description = if index == 0 {
-            "Central node"
-        } else {
-            "Consumer node"
-        };
+        let description = if index == 0 { "Central node" } else { "Consumer node" };
         Self {
             index,
             host_name,
@@ -235,9 +215,7 @@ impl ServerState {
     }
 
     pub(crate) fn restart_engine(&self) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millisecond = u64::try_from(now.as_millis()).unwrap_or_default();
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
         // Two restarts within a millisecond are two.
@@ -248,10 +226,7 @@ impl ServerState {
 
     /// The same list as the last time, if it is the same.
     pub(crate) fn remembered(&self, virtual_proxy: usize, now: Vec<Session>) -> Arc<[Session]> {
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         match remembered.get_mut(virtual_proxy) {
             Some(last) if **last == *now => last.clone(),
             Some(last) => {

@@ -23,13 +23,8 @@ const ABSENT_ONE_OF: usize = 4;
 /// One of so many apps lies in somebody's work, the others in a stream.
 const PER_UNPUBLISHED: usize = 5;
 
-const STREAMS: [&str; 5] = [
-    "Everyone",
-    "Monitoring apps",
-    "Finance, internal",
-    "Sales \"EMEA\"",
-    "Ops\\",
-];
+const STREAMS: [&str; 5] =
+    ["Everyone", "Monitoring apps", "Finance, internal", "Sales \"EMEA\"", "Ops\\"];
 
 /// An app as the repository lists it.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,10 +56,7 @@ pub(super) fn make(chance: Chance, apps: usize) -> Vec<AppSeed> {
             } else {
                 names::plain_app_name(number)
             };
-            AppSeed {
-                id: chance.guid(&[APP_ID, number as u64]).into(),
-                name,
-            }
+            AppSeed { id: chance.guid(&[APP_ID, number as u64]).into(), name }
         })
         .collect()
 }
@@ -94,16 +86,10 @@ fn app(world: &World, number: usize, seed: &AppSeed, moment: Moment) -> App {
         let phase = world.chance.unit(&[APP_KIND, key]);
         let span = moment.span(RENAME_DAYS, phase);
         let began = Moment((span as f64 - phase) * RENAME_DAYS);
-        (
-            format!("{} v{}", seed.name, span % 100),
-            world.calendar.unix(began),
-        )
+        (format!("{} v{}", seed.name, span % 100), world.calendar.unix(began))
     } else {
         // 1 January 2024 and an hour more for each app.
-        (
-            seed.name.clone(),
-            Duration::from_secs(1_704_067_200 + key * 3_600),
-        )
+        (seed.name.clone(), Duration::from_secs(1_704_067_200 + key * 3_600))
     };
     let stream = (number % PER_UNPUBLISHED != PER_UNPUBLISHED - 1).then(|| {
         let stream = number % STREAMS.len();
@@ -111,11 +97,5 @@ fn app(world: &World, number: usize, seed: &AppSeed, moment: Moment) -> App {
         (id, STREAMS.get(stream).copied().unwrap_or_default())
     });
     let file_size = 1_000_000 + world.chance.number(&[APP_KIND, key, 1]) % 900_000_000;
-    App {
-        id: seed.id.clone(),
-        name,
-        stream,
-        modified,
-        file_size,
-    }
+    App { id: seed.id.clone(), name, stream, modified, file_size }
 }

@@ -62,11 +62,9 @@ impl Chance {
 
 /// A number that depends on every bit of the seed and the question.
 pub(crate) fn draw(seed: u64, question: &[u64]) -> u64 {
-    question
-        .iter()
-        .fold(mix(seed ^ 0x9e37_79b9_7f4a_7c15), |state, part| {
-            mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(part.wrapping_add(state)))
-        })
+    question.iter().fold(mix(seed ^ 0x9e37_79b9_7f4a_7c15), |state, part| {
+        mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(part.wrapping_add(state)))
+    })
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea and Flood 2014).

@@ -46,10 +46,7 @@ impl Moment {
     }
 
     /// The number of the current span of `length` days; `phase` shifts where the spans begin.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a count of spans is far below 2^63"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "a count of spans is far below 2^63")]
     #[expect(clippy::cast_sign_loss, reason = "moments before 1970 are cut to 0")]
     pub(super) fn span(self, length: f64, phase: f64) -> u64 {
         (self.0 / length + phase).floor().max(0.0) as u64
@@ -69,19 +66,9 @@ pub(super) struct Calendar {
 impl Calendar {
     pub(super) fn new(born: Duration, day: Duration) -> Self {
         if day >= REAL_DAY {
-            Self {
-                origin: Duration::ZERO,
-                first: 0.0,
-                day,
-                weekends: true,
-            }
+            Self { origin: Duration::ZERO, first: 0.0, day, weekends: true }
         } else {
-            Self {
-                origin: born,
-                first: FIRST_MOMENT,
-                day,
-                weekends: false,
-            }
+            Self { origin: born, first: FIRST_MOMENT, day, weekends: false }
         }
     }
 
@@ -112,11 +99,7 @@ impl Calendar {
         let today = (whole_hours + mean_load(hour, part)) / 24.0;
         let full_day: f64 = (0..24).map(|hour| mean_load(hour, 1.0)).sum::<f64>() / 24.0;
         let day = moment.0.floor();
-        let weekend_days = if self.weekends {
-            weekend_days_before(day)
-        } else {
-            0.0
-        };
+        let weekend_days = if self.weekends { weekend_days_before(day) } else { 0.0 };
         full_day * (day - weekend_days * (1.0 - WEEKEND)) + today * self.day_factor(day)
     }
 
@@ -136,11 +119,7 @@ impl Calendar {
     }
 
     fn day_factor(&self, day: f64) -> f64 {
-        if self.weekends && (day + 3.0).rem_euclid(7.0) >= 5.0 {
-            WEEKEND
-        } else {
-            1.0
-        }
+        if self.weekends && (day + 3.0).rem_euclid(7.0) >= 5.0 { WEEKEND } else { 1.0 }
     }
 }
 

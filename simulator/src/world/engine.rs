@@ -192,16 +192,9 @@ fn in_memory(world: &World, server: usize, load: f64, moment: Moment) -> Vec<Arc
     for place in 0..u64::try_from(places).unwrap_or_default() {
         let question = [IN_MEMORY, server as u64, place];
         let stay = SHORTEST_STAY + STAY_RANGE * world.chance.unit(&question);
-        let span = moment.span(
-            stay,
-            world.chance.unit(&[IN_MEMORY, server as u64, place, 1]),
-        );
+        let span = moment.span(stay, world.chance.unit(&[IN_MEMORY, server as u64, place, 1]));
         let question = [IN_MEMORY, server as u64, place, 2, span];
-        if world
-            .chance
-            .below(PER_SESSION_APP, &[SESSION_APP, server as u64, place])
-            == 0
-        {
+        if world.chance.below(PER_SESSION_APP, &[SESSION_APP, server as u64, place]) == 0 {
             ids.push(format!("SessionApp_{}", world.chance.guid(&question)).into());
             continue;
         }
@@ -229,9 +222,7 @@ fn loaded(
     (0..elements)
         .filter_map(|session| {
             let question = [LOADED, server as u64, session, span];
-            in_memory
-                .get(world.chance.below(with_sessions, &question))
-                .cloned()
+            in_memory.get(world.chance.below(with_sessions, &question)).cloned()
         })
         .collect()
 }
@@ -250,10 +241,7 @@ fn binary_fraction(megabytes: f64) -> f64 {
     (megabytes * 256.0).floor() / 256.0
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "counters of a site stay far below 2^63"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "counters of a site stay far below 2^63")]
 fn whole(value: f64) -> i64 {
     value as i64
 }

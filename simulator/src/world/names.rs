@@ -62,18 +62,8 @@ const GIVEN: [&str; 16] = [
     "lena", "maria", "nils", "olga", "pavel",
 ];
 
-const FAMILY: [&str; 10] = [
-    "andersson",
-    "berg",
-    "costa",
-    "dahl",
-    "engel",
-    "fischer",
-    "garcia",
-    "holm",
-    "ito",
-    "jansen",
-];
+const FAMILY: [&str; 10] =
+    ["andersson", "berg", "costa", "dahl", "engel", "fischer", "garcia", "holm", "ito", "jansen"];
 
 /// The name of an app.
 pub(super) fn plain_app_name(number: usize) -> String {
@@ -88,18 +78,12 @@ pub(super) fn plain_app_name(number: usize) -> String {
 
 /// The name of a user.
 pub(super) fn plain_user_name(number: usize) -> String {
-    format!(
-        "{}.{}",
-        pick(&GIVEN, number),
-        pick(&FAMILY, number / GIVEN.len())
-    )
+    format!("{}.{}", pick(&GIVEN, number), pick(&FAMILY, number / GIVEN.len()))
 }
 
 /// How many users have names of their own.
 pub(super) const PLAIN_USERS: usize = GIVEN.len() * FAMILY.len();
 
 fn pick(list: &[&'static str], number: usize) -> &'static str {
-    list.get(number % list.len().max(1))
-        .copied()
-        .unwrap_or_default()
+    list.get(number % list.len().max(1)).copied().unwrap_or_default()
 }

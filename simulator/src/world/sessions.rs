@@ -45,15 +45,9 @@ pub(super) fn people(chance: Chance) -> Vec<User> {
         } else {
             names::plain_user_name(number)
         };
-        User {
-            directory: directory.cloned().unwrap_or_default(),
-            id: id.into(),
-        }
+        User { directory: directory.cloned().unwrap_or_default(), id: id.into() }
     });
-    let service = User {
-        directory: "INTERNAL".into(),
-        id: "sa_api".into(),
-    };
+    let service = User { directory: "INTERNAL".into(), id: "sa_api".into() };
     plain.chain([service]).collect()
 }
 
@@ -65,11 +59,7 @@ pub(super) fn at(
 ) -> Vec<Session> {
     (0..world.sessions)
         .filter_map(|place| {
-            at_place(
-                world,
-                [server as u64, virtual_proxy as u64, place as u64],
-                moment,
-            )
+            at_place(world, [server as u64, virtual_proxy as u64, place as u64], moment)
         })
         .collect()
 }
@@ -104,32 +94,24 @@ fn visitor(world: &World, [server, virtual_proxy, number, span]: [u64; 4]) -> Us
     let question = [ANONYMOUS, server, virtual_proxy, number, span];
     if virtual_proxy == 0 && chance.below(PER_ANONYMOUS, &question) == 0 {
         let id = format!("anonymous{}", chance.guid(&question));
-        return User {
-            directory: "NONE".into(),
-            id: id.into(),
-        };
+        return User { directory: "NONE".into(), id: id.into() };
     }
     // The square makes few users come often, so that some have several sessions.
     let draw = chance.unit(&[VISITOR, server, virtual_proxy, number, span]);
     #[expect(clippy::cast_possible_truncation, reason = "below the number of users")]
     #[expect(clippy::cast_sign_loss, reason = "a square is not negative")]
     let index = (draw * draw * world.users.len() as f64) as usize;
-    world.users.get(index).cloned().unwrap_or_else(|| User {
-        directory: "INTERNAL".into(),
-        id: "sa_repository".into(),
-    })
+    world
+        .users
+        .get(index)
+        .cloned()
+        .unwrap_or_else(|| User { directory: "INTERNAL".into(), id: "sa_repository".into() })
 }
 
 pub(super) fn hurting(chance: Chance, server: usize, virtual_proxy: usize) -> Vec<Session> {
     (0..=names::HURTING_NAMES.len())
         .map(|number| {
-            let place = [
-                SESSION_ID,
-                server as u64,
-                virtual_proxy as u64,
-                u64::MAX,
-                number as u64,
-            ];
+            let place = [SESSION_ID, server as u64, virtual_proxy as u64, u64::MAX, number as u64];
             Session {
                 user_directory: "LAB".into(),
                 user_id: names::hurting_name(number).into(),

@@ -31,10 +31,7 @@ fn the_same_seed_lives_the_same_life() {
     for unix in hours() {
         let moment = one.moment(unix);
         let started = one.engine_start(1, moment);
-        assert_eq!(
-            one.engine(1, moment, started),
-            two.engine(1, moment, started)
-        );
+        assert_eq!(one.engine(1, moment, started), two.engine(1, moment, started));
         assert_eq!(one.sessions(1, 0, moment), two.sessions(1, 0, moment));
         assert_eq!(one.apps(moment), two.apps(moment));
         differences += usize::from(one.sessions(1, 0, moment) != other.sessions(1, 0, moment));
@@ -60,15 +57,8 @@ fn sessions_come_and_go_and_keep_their_ids() {
         world.sessions(0, 1, moment)
     };
     let (before, soon, later) = (at(60), at(61), at(200));
-    let staying = before
-        .iter()
-        .filter(|session| soon.contains(session))
-        .count();
-    assert!(
-        staying * 10 > before.len() * 8,
-        "{staying} of {} stay",
-        before.len()
-    );
+    let staying = before.iter().filter(|session| soon.contains(session)).count();
+    assert!(staying * 10 > before.len() * 8, "{staying} of {} stay", before.len());
     assert!(before.iter().any(|session| !later.contains(session)));
 }
 
@@ -91,10 +81,7 @@ fn counters_grow_until_the_engine_restarts() {
         }
         last = Some(now);
     }
-    assert!(
-        (1..10).contains(&restarts),
-        "{restarts} restarts in ten days"
-    );
+    assert!((1..10).contains(&restarts), "{restarts} restarts in ten days");
 }
 
 #[test]
@@ -103,18 +90,8 @@ fn apps_in_memory_hold_the_loaded_and_the_active_ones() {
     for unix in hours() {
         let moment = world.moment(unix);
         let engine = world.engine(2, moment, world.engine_start(2, moment));
-        assert!(
-            engine
-                .loaded_docs
-                .iter()
-                .all(|id| engine.in_memory_docs.contains(id))
-        );
-        assert!(
-            engine
-                .active_docs
-                .iter()
-                .all(|id| engine.loaded_docs.contains(id))
-        );
+        assert!(engine.loaded_docs.iter().all(|id| engine.in_memory_docs.contains(id)));
+        assert!(engine.active_docs.iter().all(|id| engine.loaded_docs.contains(id)));
         assert!(engine.session_active <= engine.session_total);
         assert!((0..=100).contains(&engine.cpu_total));
     }
@@ -140,11 +117,8 @@ fn the_clock_of_a_real_day_is_the_clock_and_knows_weekends() {
 
 #[test]
 fn names_that_hurt_are_all_there() {
-    let names: Vec<String> = world(1)
-        .apps(Moment(20_000.5))
-        .into_iter()
-        .map(|app| app.name)
-        .collect();
+    let names: Vec<String> =
+        world(1).apps(Moment(20_000.5)).into_iter().map(|app| app.name).collect();
     assert!(names.iter().any(|name| name.ends_with('\\')));
     assert!(names.iter().any(|name| name.contains('\n')));
     assert!(names.iter().any(|name| name.contains('"')));

@@ -32,29 +32,17 @@ async fn the_configuration_is_yaml_and_names_the_site_even_when_names_hurt() {
     let names = &root["collector"]["servers"];
     for (yaml, server) in monitored.iter().zip(site.servers()) {
         assert_eq!(yaml["host"].as_str(), server.host(Endpoint::Engine));
-        assert_eq!(
-            yaml["userSessions"]["host"].as_str(),
-            server.host(Endpoint::Proxy)
-        );
+        assert_eq!(yaml["userSessions"]["host"].as_str(), server.host(Endpoint::Proxy));
         assert_eq!(yaml["serverName"].as_str(), Some(server.name()));
-        assert_eq!(
-            yaml["serverDescription"].as_str(),
-            Some(server.description())
-        );
+        assert_eq!(yaml["serverDescription"].as_str(), Some(server.description()));
         assert_eq!(yaml["serverTags"]["site_part"].as_str(), Some(server.tag()));
         let name = &names[server.name()]["tlsServerName"];
         assert_eq!(name.as_str(), Some(server.host_name()));
     }
     let proxies = &monitored[0]["userSessions"]["virtualProxies"];
     assert_eq!(proxies[1]["virtualProxy"].as_str(), Some("/hdr"));
-    assert_eq!(
-        root["serversToMonitor"]["rejectUnauthorized"],
-        Yaml::Boolean(true)
-    );
-    assert_eq!(
-        root["serversToMonitor"]["pollingInterval"].as_i64(),
-        Some(30_000)
-    );
+    assert_eq!(root["serversToMonitor"]["rejectUnauthorized"], Yaml::Boolean(true));
+    assert_eq!(root["serversToMonitor"]["pollingInterval"].as_i64(), Some(30_000));
     let address = site.servers()[0].address().to_string();
     assert_eq!(root["appNames"]["hostIP"].as_str(), Some(address.as_str()));
     let database = &root["influxdbConfig"]["v1Config"]["dbName"];

@@ -49,10 +49,7 @@ pub(crate) fn url(site: &Site, server: usize, endpoint: Endpoint, path: &str) ->
 }
 
 pub(crate) async fn health(client: &Client, site: &Site) -> reqwest::Result<Response> {
-    client
-        .get(url(site, 0, Endpoint::Engine, "/engine/healthcheck"))
-        .send()
-        .await
+    client.get(url(site, 0, Endpoint::Engine, "/engine/healthcheck")).send().await
 }
 
 /// Asks again when the client tried a connection that was closed before it looked.
@@ -65,9 +62,7 @@ pub(crate) async fn health_again(client: &Client, site: &Site) -> reqwest::Resul
 
 pub(crate) async fn sessions(client: &Client, site: &Site, prefix: &str) -> Response {
     let path = format!("/qps{prefix}/session?Xrfkey={KEY}");
-    let request = client
-        .get(url(site, 0, Endpoint::Proxy, &path))
-        .header("X-Qlik-Xrfkey", KEY);
+    let request = client.get(url(site, 0, Endpoint::Proxy, &path)).header("X-Qlik-Xrfkey", KEY);
     request.send().await.unwrap()
 }
 
@@ -77,10 +72,7 @@ pub(crate) async fn repository(client: &Client, site: &Site, path: &str) -> Resp
     client
         .get(url(site, 0, Endpoint::Repository, &path))
         .header("X-Qlik-Xrfkey", KEY)
-        .header(
-            "X-Qlik-User",
-            "UserDirectory=Internal; UserId=sa_repository",
-        )
+        .header("X-Qlik-User", "UserDirectory=Internal; UserId=sa_repository")
         .send()
         .await
         .unwrap()

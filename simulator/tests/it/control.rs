@@ -16,36 +16,19 @@ async fn curl_can_do_what_a_test_can() {
     let control = Client::builder().no_proxy().build().unwrap();
     let base = format!("http://{}", site.control_address().unwrap());
     let post = async |path: &str| -> StatusCode {
-        control
-            .post(format!("{base}{path}"))
-            .send()
-            .await
-            .unwrap()
-            .status()
+        control.post(format!("{base}{path}")).send().await.unwrap().status()
     };
     let client = client::client(&site);
 
-    assert_eq!(
-        post("/fault?server=1&endpoint=engine&fault=503&count=1").await,
-        200
-    );
-    assert_eq!(
-        site.fault(0, Endpoint::Engine).unwrap(),
-        Some(Fault::Status(503))
-    );
+    assert_eq!(post("/fault?server=1&endpoint=engine&fault=503&count=1").await, 200);
+    assert_eq!(site.fault(0, Endpoint::Engine).unwrap(), Some(Fault::Status(503)));
     assert_eq!(health(&client, &site).await.unwrap().status(), 503);
     assert_eq!(health(&client, &site).await.unwrap().status(), 200);
-    assert_eq!(
-        post("/fault?server=1&endpoint=proxy&fault=refused").await,
-        200
-    );
+    assert_eq!(post("/fault?server=1&endpoint=proxy&fault=refused").await, 200);
     assert_eq!(post("/fault?server=1&endpoint=proxy&fault=none").await, 200);
     assert_eq!(post("/oddity?server=1&oddity=missing-saturated").await, 200);
     assert!(site.oddities(0).unwrap().has(Oddity::MissingSaturated));
-    assert_eq!(
-        post("/oddity?server=1&oddity=missing-saturated&on=false").await,
-        200
-    );
+    assert_eq!(post("/oddity?server=1&oddity=missing-saturated&on=false").await, 200);
     assert!(!site.oddities(0).unwrap().has(Oddity::MissingSaturated));
     assert_eq!(post("/restart?server=1").await, 200);
     assert_eq!(post("/close?server=1&endpoint=engine").await, 200);

@@ -36,9 +36,7 @@ async fn connected() -> (Site, Client) {
 }
 
 async fn set(site: &Site, fault: impl Into<Option<Fault>>) {
-    site.set_fault(0, Endpoint::Engine, fault.into())
-        .await
-        .unwrap();
+    site.set_fault(0, Endpoint::Engine, fault.into()).await.unwrap();
 }
 
 async fn answered(client: &Client, site: &Site) -> Response {
@@ -51,11 +49,7 @@ async fn refused_closes_the_socket_and_the_open_connections() {
     set(&site, Fault::Refused).await;
     let error = health(&client, &site).await.unwrap_err();
     assert_eq!(cause(&error), Some(io::ErrorKind::ConnectionRefused));
-    assert_eq!(
-        sessions(&client, &site, "").await.status(),
-        200,
-        "the proxy goes on"
-    );
+    assert_eq!(sessions(&client, &site, "").await.status(), 200, "the proxy goes on");
     set(&site, None).await;
     assert_eq!(answered(&client, &site).await.status(), 200);
     set(&site, Fault::Refused).await;
@@ -68,11 +62,7 @@ async fn refused_closes_the_socket_and_the_open_connections() {
 async fn reset_strikes_open_and_new_connections() {
     let (site, client) = connected().await;
     let reset = |error: reqwest::Error| {
-        assert_eq!(
-            cause(&error),
-            Some(io::ErrorKind::ConnectionReset),
-            "{error:?}"
-        );
+        assert_eq!(cause(&error), Some(io::ErrorKind::ConnectionReset), "{error:?}");
     };
     set(&site, Fault::Reset).await;
     reset(health(&client, &site).await.unwrap_err());
@@ -90,15 +80,9 @@ async fn hang_never_answers_an_open_connection_nor_a_new_one() {
         let hasty = client::builder(&site, true).timeout(SHORT).build().unwrap();
         assert_eq!(answered(&hasty, &site).await.status(), 200);
         set(&site, fault).await;
-        assert!(
-            health(&hasty, &site).await.unwrap_err().is_timeout(),
-            "{fault} when connected"
-        );
+        assert!(health(&hasty, &site).await.unwrap_err().is_timeout(), "{fault} when connected");
         let fresh = client::builder(&site, true).timeout(SHORT).build().unwrap();
-        assert!(
-            health(&fresh, &site).await.unwrap_err().is_timeout(),
-            "{fault}"
-        );
+        assert!(health(&fresh, &site).await.unwrap_err().is_timeout(), "{fault}");
         set(&site, None).await;
         assert_eq!(answered(&client, &site).await.status(), 200);
         site.ledger().wait_for(3).await;
@@ -132,11 +116,7 @@ async fn error_statuses_come_with_text_and_are_in_the_ledger() {
     }
     site.ledger().wait_for(7).await;
     let entries = site.ledger().entries();
-    assert!(
-        entries[1..]
-            .iter()
-            .all(|entry| entry.fault == Some(Fault::Status(entry.status)))
-    );
+    assert!(entries[1..].iter().all(|entry| entry.fault == Some(Fault::Status(entry.status))));
 }
 
 #[tokio::test]
@@ -146,17 +126,8 @@ async fn wrong_answers_with_status_200_are_wrong_in_their_own_way() {
 
     set(&site, Fault::LoginPage).await;
     let response = answered(&client, &site).await;
-    assert_eq!(
-        response.headers()["content-type"],
-        "text/html; charset=utf-8"
-    );
-    assert!(
-        response
-            .text()
-            .await
-            .unwrap()
-            .starts_with("<!DOCTYPE html>")
-    );
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    assert!(response.text().await.unwrap().starts_with("<!DOCTYPE html>"));
 
     set(&site, Fault::TruncatedJson).await;
     let text = answered(&client, &site).await.text().await.unwrap();
@@ -179,10 +150,7 @@ async fn wrong_answers_with_status_200_are_wrong_in_their_own_way() {
 
     // All but the one that was cut, and the first one.
     site.ledger().wait_for(6).await;
-    assert_eq!(
-        (site.ledger().recorded(), site.ledger().unfinished()),
-        (6, 1)
-    );
+    assert_eq!((site.ledger().recorded(), site.ledger().unfinished()), (6, 1));
 }
 
 #[tokio::test]
@@ -199,43 +167,29 @@ async fn a_huge_answer_is_sound_and_twenty_megabytes_long() {
 #[tokio::test]
 async fn a_counted_fault_strikes_so_often_and_no_more() {
     let (site, client) = connected().await;
-    site.set_fault_for(0, Endpoint::Engine, Fault::Status(503), 2)
-        .await
-        .unwrap();
+    site.set_fault_for(0, Endpoint::Engine, Fault::Status(503), 2).await.unwrap();
     let mut statuses = Vec::new();
     for _ in 0..3 {
         statuses.push(answered(&client, &site).await.status().as_u16());
     }
     assert_eq!(statuses, [503, 503, 200]);
     assert_eq!(site.fault(0, Endpoint::Engine).unwrap(), None);
-    site.set_fault_for(0, Endpoint::Engine, Fault::OtherAuthority, 1)
-        .await
-        .unwrap();
+    site.set_fault_for(0, Endpoint::Engine, Fault::OtherAuthority, 1).await.unwrap();
     assert!(health(&client, &site).await.is_err());
     assert_eq!(answered(&client, &site).await.status(), 200);
-    let refused = site
-        .set_fault_for(0, Endpoint::Engine, Fault::Refused, 1)
-        .await;
+    let refused = site.set_fault_for(0, Endpoint::Engine, Fault::Refused, 1).await;
     assert!(matches!(refused, Err(SiteError::Uncountable)));
 }
 
 #[tokio::test]
 async fn a_fault_stays_with_its_endpoint() {
     let (site, client) = connected().await;
-    site.set_fault(0, Endpoint::Repository, Some(Fault::Status(500)))
-        .await
-        .unwrap();
+    site.set_fault(0, Endpoint::Repository, Some(Fault::Status(500))).await.unwrap();
     assert_eq!(repository(&client, &site, "/qrs/app").await.status(), 500);
     assert_eq!(answered(&client, &site).await.status(), 200);
     assert_eq!(sessions(&client, &site, "").await.status(), 200);
     let none = site.set_fault(1, Endpoint::Engine, None).await;
-    assert!(matches!(
-        none,
-        Err(SiteError::NoSuchServer {
-            index: 1,
-            servers: 1
-        })
-    ));
+    assert!(matches!(none, Err(SiteError::NoSuchServer { index: 1, servers: 1 })));
 }
 
 #[tokio::test]

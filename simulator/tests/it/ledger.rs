@@ -19,24 +19,13 @@ async fn every_answer_that_arrived_is_in_the_ledger_once() {
     for _ in 0..CLIENTS {
         let client = client::client(&site);
         let engines = [0, 1].map(|server| url(&site, server, Endpoint::Engine, "/healthcheck"));
-        let proxy = url(
-            &site,
-            1,
-            Endpoint::Proxy,
-            &format!("/qps/hdr/session?xrfkey={KEY}"),
-        );
+        let proxy = url(&site, 1, Endpoint::Proxy, &format!("/qps/hdr/session?xrfkey={KEY}"));
         asking.push(tokio::spawn(async move {
             let mut arrived = Vec::new();
             for _ in 0..ROUNDS {
                 for (server, engine) in engines.iter().enumerate() {
-                    let body: Value = client
-                        .get(engine)
-                        .send()
-                        .await
-                        .unwrap()
-                        .json()
-                        .await
-                        .unwrap();
+                    let body: Value =
+                        client.get(engine).send().await.unwrap().json().await.unwrap();
                     arrived.push((server, body["apps"]["calls"].as_i64().unwrap()));
                 }
                 let list = client.get(&proxy).header("X-Qlik-Xrfkey", KEY);
@@ -52,10 +41,7 @@ async fn every_answer_that_arrived_is_in_the_ledger_once() {
 
     let all = (CLIENTS * ROUNDS * 3) as u64;
     site.ledger().wait_for(all).await;
-    assert_eq!(
-        (site.ledger().recorded(), site.ledger().unfinished()),
-        (all, 0)
-    );
+    assert_eq!((site.ledger().recorded(), site.ledger().unfinished()), (all, 0));
     let each = (CLIENTS * ROUNDS) as u64;
     for (server, endpoint, count) in [
         (0, Endpoint::Engine, each),
@@ -73,11 +59,7 @@ async fn every_answer_that_arrived_is_in_the_ledger_once() {
         .filter_map(|entry| Some((entry.server, entry.facts.health()?.calls)))
         .collect();
     assert_eq!(served, arrived.iter().copied().collect());
-    assert_eq!(
-        served.len(),
-        arrived.len(),
-        "server and calls name an answer"
-    );
+    assert_eq!(served.len(), arrived.len(), "server and calls name an answer");
 }
 
 #[tokio::test]
@@ -87,16 +69,8 @@ async fn entries_tell_what_was_said() {
     let site = client::start(config).await;
     let client = client::client(&site);
     let health = health(&client, &site).await.unwrap().bytes().await.unwrap();
-    let sessions = sessions(&client, &site, "/hdr")
-        .await
-        .bytes()
-        .await
-        .unwrap();
-    let apps = repository(&client, &site, "/qrs/app")
-        .await
-        .bytes()
-        .await
-        .unwrap();
+    let sessions = sessions(&client, &site, "/hdr").await.bytes().await.unwrap();
+    let apps = repository(&client, &site, "/qrs/app").await.bytes().await.unwrap();
     site.ledger().wait_for(3).await;
     let entries = site.ledger().entries();
     for (entry, body) in entries.iter().zip([&health, &sessions, &apps]) {
@@ -114,10 +88,7 @@ async fn entries_tell_what_was_said() {
     let in_memory = health["apps"]["in_memory_docs"].as_array().unwrap();
     assert_eq!(in_memory.len(), facts.in_memory_docs);
     assert_eq!(entries[0].path, "/engine/healthcheck");
-    assert_eq!(
-        Some(&*entries[0].host),
-        site.servers()[0].host(Endpoint::Engine)
-    );
+    assert_eq!(Some(&*entries[0].host), site.servers()[0].host(Endpoint::Engine));
 
     let facts = entries[1].facts.sessions().unwrap();
     assert_eq!(entries[1].virtual_proxy.as_deref(), Some("/hdr"));
@@ -128,12 +99,15 @@ async fn entries_tell_what_was_said() {
         assert_eq!(session["UserId"], *fact.user_id);
         assert_eq!(session["SessionId"], *fact.session_id);
     }
-    assert_eq!(
-        entries[2].facts,
-        Facts::Apps {
-            count: apps.as_array().unwrap().len()
-        }
-    );
+    assert_eq!(entries[2].facts, Facts::Apps { count: apps.as_array().unwrap().len() });
+}
+
+#[tokio::test]
+async fn a_site_that_is_dropped_closes_its_sockets() {
+    let site = client::site().await;
+    let engine = site.servers()[0].host(Endpoint::Engine).unwrap().to_owned();
+    drop(site);
+    client::eventually(|| std::net::TcpStream::connect(&engine).is_err()).await;
 }
 
 #[tokio::test]

@@ -8,12 +8,7 @@ use crate::client::{self, health, sessions};
 type Check = fn(&Value) -> bool;
 
 fn docs<'a>(body: &'a Value, list: &str) -> Vec<&'a str> {
-    body["apps"][list]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|id| id.as_str().unwrap())
-        .collect()
+    body["apps"][list].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect()
 }
 
 fn in_health(oddity: Oddity) -> Option<Check> {
@@ -34,21 +29,16 @@ fn in_health(oddity: Oddity) -> Option<Check> {
         Oddity::RepeatedLoadedDocs => |body| docs(body, "loaded_docs").len() > 300,
         Oddity::SessionApps => |body| {
             let ids = docs(body, "active_docs");
-            ids.iter()
-                .filter(|id| id.starts_with("SessionApp_"))
-                .count()
-                >= 40
+            ids.iter().filter(|id| id.starts_with("SessionApp_")).count() >= 40
         },
         Oddity::SessionAppsWithoutUnderscore => |body| {
             let ids = docs(body, "active_docs");
             let bare = |id: &&&str| id.starts_with("SessionApp") && !id.contains('_');
             ids.iter().filter(bare).count() >= 40
         },
-        Oddity::DesktopPaths => |body| {
-            docs(body, "in_memory_docs")
-                .iter()
-                .all(|id| id.starts_with("C:/Users/"))
-        },
+        Oddity::DesktopPaths => {
+            |body| docs(body, "in_memory_docs").iter().all(|id| id.starts_with("C:/Users/"))
+        }
         Oddity::HundredsOfDocs => |body| docs(body, "in_memory_docs").len() > 400,
         Oddity::UnknownApps => |body| docs(body, "active_docs").len() >= 10,
         Oddity::SessionsWithoutUsers => {
@@ -84,16 +74,11 @@ fn in_sessions(oddity: Oddity) -> Option<Check> {
         }
         Oddity::MixedCaseUsers => |body| {
             let upper = list(body)[0]["UserId"].as_str().unwrap().to_uppercase();
-            list(body)
-                .iter()
-                .any(|session| session["UserId"] == upper.as_str())
+            list(body).iter().any(|session| session["UserId"] == upper.as_str())
         },
-        Oddity::OddSessionIds => |body| {
-            list(body)[0]["SessionId"]
-                .as_str()
-                .unwrap()
-                .starts_with("my \"session\", 0=")
-        },
+        Oddity::OddSessionIds => {
+            |body| list(body)[0]["SessionId"].as_str().unwrap().starts_with("my \"session\", 0=")
+        }
         Oddity::NewUser => |body| list(body)[0]["NewUser"] == false,
         Oddity::HurtingUsers => |body| {
             let long = |session: &Value| session["UserId"].as_str().unwrap().chars().count() == 300;
@@ -145,11 +130,7 @@ async fn each_oddity_shows_when_it_is_on_and_only_then() {
 async fn oddities_combine() {
     let site = site().await;
     let client = client::client(&site);
-    for oddity in [
-        Oddity::MissingSaturated,
-        Oddity::FloatNumbers,
-        Oddity::ChunkedBody,
-    ] {
+    for oddity in [Oddity::MissingSaturated, Oddity::FloatNumbers, Oddity::ChunkedBody] {
         site.set_oddity(0, oddity, true).unwrap();
     }
     let body: Value = health(&client, &site).await.unwrap().json().await.unwrap();

@@ -29,11 +29,7 @@ impl Drop for Running {
 async fn the_program_serves_a_site_and_says_where() {
     // Another test of the process may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let SiteConfig {
-        first_address,
-        directory,
-        ..
-    } = SiteConfig::for_test().unwrap();
+    let SiteConfig { first_address, directory, .. } = SiteConfig::for_test().unwrap();
     fs::create_dir_all(&directory).unwrap();
     let configuration = directory.join("butler-sos.yaml");
 
@@ -61,12 +57,7 @@ async fn the_program_serves_a_site_and_says_where() {
     let engine = format!("engine {first_address}:4747");
     assert!(lines[1].contains(&engine), "{lines:?}");
 
-    let url = lines
-        .last()
-        .unwrap()
-        .strip_prefix(steered)
-        .unwrap()
-        .trim_end_matches('.');
+    let url = lines.last().unwrap().strip_prefix(steered).unwrap().trim_end_matches('.');
     let control = Client::builder().no_proxy().build().unwrap();
     let state: Value = control.get(url).send().await.unwrap().json().await.unwrap();
     assert_eq!(state["seed"], 7);

@@ -29,10 +29,8 @@ async fn the_key_must_be_the_same_in_query_and_header() {
     let site = client::site().await;
     let client = client::client(&site);
     let user = Some("UserDirectory=INTERNAL; UserId=sa_api");
-    for (endpoint, base) in [
-        (Endpoint::Proxy, "/qps/session"),
-        (Endpoint::Repository, "/qrs/app"),
-    ] {
+    for (endpoint, base) in [(Endpoint::Proxy, "/qps/session"), (Endpoint::Repository, "/qrs/app")]
+    {
         for (query, header, good) in [
             ("?xrfkey=abcdefghij987654", Some(KEY), true),
             ("?XRFKEY=abcdefghij987654", Some(KEY), true),
@@ -49,10 +47,7 @@ async fn the_key_must_be_the_same_in_query_and_header() {
                 assert_eq!(status, 200, "{path}");
             } else {
                 assert_eq!(status, 403, "{path} {header:?}");
-                assert_eq!(
-                    text,
-                    "XSRF prevention check failed. Possible XSRF discovered."
-                );
+                assert_eq!(text, "XSRF prevention check failed. Possible XSRF discovered.");
             }
         }
     }
@@ -62,10 +57,7 @@ async fn the_key_must_be_the_same_in_query_and_header() {
 async fn the_repository_wants_to_know_on_whose_behalf() {
     let site = client::site().await;
     let client = client::client(&site);
-    let asked = (
-        Endpoint::Repository,
-        "/qrs/app/count?xrfkey=abcdefghij987654",
-    );
+    let asked = (Endpoint::Repository, "/qrs/app/count?xrfkey=abcdefghij987654");
     let ask = async |user| ask(&site, &client, asked, Some(KEY), user).await;
     assert_eq!(ask(None).await.0, 403);
     assert_eq!(ask(Some("sa_api")).await.0, 400);
@@ -85,12 +77,7 @@ async fn the_engine_wants_no_key_and_only_get() {
     let site = client::site().await;
     let client = client::client(&site);
     let engine = url(&site, 0, Endpoint::Engine, "/healthcheck?xrfkey=anything");
-    let response = client
-        .get(&engine)
-        .header("X-Qlik-User", "nobody")
-        .send()
-        .await
-        .unwrap();
+    let response = client.get(&engine).header("X-Qlik-User", "nobody").send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(client.post(&engine).send().await.unwrap().status(), 405);
 }

@@ -20,16 +20,8 @@ async fn a_client_without_a_certificate_is_not_let_in_anywhere() {
     let site = client::site().await;
     let client = client::builder(&site, false).build().unwrap();
     for endpoint in Endpoint::ALL {
-        let error = client
-            .get(url(&site, 0, endpoint, "/"))
-            .send()
-            .await
-            .unwrap_err();
-        assert!(
-            causes(&error).contains("CertificateRequired"),
-            "{}",
-            causes(&error)
-        );
+        let error = client.get(url(&site, 0, endpoint, "/")).send().await.unwrap_err();
+        assert!(causes(&error).contains("CertificateRequired"), "{}", causes(&error));
         eventually(|| site.traffic(0, endpoint).unwrap().failed_handshakes == 1).await;
         assert_eq!(site.traffic(0, endpoint).unwrap().requests, 0);
     }
@@ -40,16 +32,9 @@ async fn a_client_without_a_certificate_is_not_let_in_anywhere() {
 async fn a_client_of_another_site_is_not_let_in() {
     let (site, other) = (client::site().await, client::site().await);
     let files = other.certificate_files();
-    let pem = [
-        fs::read(&files.client).unwrap(),
-        fs::read(&files.client_key).unwrap(),
-    ]
-    .concat();
+    let pem = [fs::read(&files.client).unwrap(), fs::read(&files.client_key).unwrap()].concat();
     let identity = Identity::from_pem(&pem).unwrap();
-    let client = client::builder(&site, false)
-        .identity(identity)
-        .build()
-        .unwrap();
+    let client = client::builder(&site, false).identity(identity).build().unwrap();
     assert!(health(&client, &site).await.is_err());
     assert!(health(&client::client(&site), &site).await.is_ok());
 }
@@ -59,16 +44,8 @@ async fn an_address_is_not_a_name_of_the_certificate() {
     let site = client::site().await;
     let client = client::client(&site);
     let host = site.servers()[0].host(Endpoint::Engine).unwrap();
-    let error = client
-        .get(format!("https://{host}/healthcheck"))
-        .send()
-        .await
-        .unwrap_err();
-    assert!(
-        causes(&error).contains("NotValidForName"),
-        "{}",
-        causes(&error)
-    );
+    let error = client.get(format!("https://{host}/healthcheck")).send().await.unwrap_err();
+    assert!(causes(&error).contains("NotValidForName"), "{}", causes(&error));
 }
 
 #[tokio::test]
@@ -82,20 +59,10 @@ async fn each_wrong_certificate_is_seen_even_by_a_client_that_was_connected() {
         (Fault::ShortName, "NotValidForName"),
         (Fault::CommonNameOnly, "NotValidForName"),
     ] {
-        assert_eq!(
-            health_again(&client, &site).await.unwrap().status(),
-            200,
-            "before {fault}"
-        );
-        site.set_fault(0, Endpoint::Engine, Some(fault))
-            .await
-            .unwrap();
+        assert_eq!(health_again(&client, &site).await.unwrap().status(), 200, "before {fault}");
+        site.set_fault(0, Endpoint::Engine, Some(fault)).await.unwrap();
         let error = health_again(&client, &site).await.unwrap_err();
-        assert!(
-            causes(&error).contains(cause),
-            "{fault}: {}",
-            causes(&error)
-        );
+        assert!(causes(&error).contains(cause), "{fault}: {}", causes(&error));
         site.set_fault(0, Endpoint::Engine, None).await.unwrap();
     }
 }
@@ -103,20 +70,13 @@ async fn each_wrong_certificate_is_seen_even_by_a_client_that_was_connected() {
 #[tokio::test]
 async fn both_versions_of_tls_are_spoken() {
     let site = client::site().await;
-    for version in [
-        reqwest::tls::Version::TLS_1_2,
-        reqwest::tls::Version::TLS_1_3,
-    ] {
+    for version in [reqwest::tls::Version::TLS_1_2, reqwest::tls::Version::TLS_1_3] {
         let client: Client = client::builder(&site, true)
             .tls_version_min(version)
             .tls_version_max(version)
             .build()
             .unwrap();
-        assert_eq!(
-            health(&client, &site).await.unwrap().status(),
-            200,
-            "{version:?}"
-        );
+        assert_eq!(health(&client, &site).await.unwrap().status(), 200, "{version:?}");
     }
 }
 
