@@ -1,2 +1,3 @@
 //! The program `collector`.
+
 fn main() {}

@@ -1,0 +1,297 @@
+//! What is polled: one API of one server, and for sessions one virtual proxy of it.
+//!
+//! Endpoints are made from the configuration once, at start; nothing here does input or output.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::config::{self, Verify};
+use shared::event::{Server, Source};
+use shared::secret::Secret;
+use shared::subject::{Subject, Token};
+use shared::tls::Verification;
+use thiserror::Error;
+use url::Url;
+
+use crate::sources::request;
+
+/// The repository's port when the configuration names none.
+const REPOSITORY_PORT: u16 = 4242;
+
+/// One API of one server.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// Its name across restarts, e.g. `sessions/sense1/default`.
+    pub(crate) key: String,
+    /// The API.
+    pub(crate) source: Source,
+    /// The server, with its true names; for app names, the repository.
+    pub(crate) server: Arc<Server>,
+    /// The `host:port` polled, as configured.
+    pub(crate) host: String,
+    /// The URL polled, with its query.
+    pub(crate) url: Url,
+    /// The virtual proxy's prefix with a leading slash, for sessions.
+    pub(crate) virtual_proxy: Option<String>,
+    /// Headers of the configuration.
+    pub(crate) headers: Vec<(String, Secret)>,
+    /// Time between two ticks.
+    pub(crate) interval: Duration,
+    /// How long a poll may take.
+    pub(crate) timeout: Duration,
+    /// How far the server's certificate is verified.
+    pub(crate) verification: Verification,
+    /// The name under which `collector.servers` says so, if there is one.
+    pub(crate) verified_as: Option<String>,
+    /// Where its answers are published.
+    pub(crate) subject: Subject,
+    /// Where its failed polls are published.
+    pub(crate) failed_subject: Subject,
+}
+
+impl Endpoint {
+    /// The URL without its query, as logs and events show it.
+    pub(crate) fn shown_url(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.into()
+    }
+}
+
+/// A host of the configuration that makes no URL.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the host `{host}` of server `{server}` makes no URL: expected host:port")]
+pub(crate) struct BadHost {
+    /// The server.
+    pub(crate) server: String,
+    /// The host.
+    pub(crate) host: String,
+}
+
+/// All endpoints of the configuration: app names first, since health events carry them.
+///
+/// # Errors
+/// A host that makes no URL.
+pub(crate) fn endpoints(
+    collector: &config::Collector,
+    prefix: &str,
+    xrfkey: &str,
+) -> Result<Vec<Endpoint>, BadHost> {
+    let mut endpoints = Vec::new();
+    if let Some(app_names) = &collector.app_names {
+        endpoints.push(repository(app_names, collector, prefix, xrfkey)?);
+    }
+    let named = tokens(&collector.servers);
+    for (server, token) in collector.servers.iter().zip(&named) {
+        endpoints.push(engine(server, token, collector, prefix)?);
+    }
+    // One virtual proxy of every server after the other: those of one server share connections,
+    // which they can only when they are not polled at the same moment.
+    let polled = collector.sessions.as_ref();
+    let proxies_of = |server: &config::Server| {
+        server.sessions.as_ref().map_or(0, |sessions| sessions.virtual_proxies.len())
+    };
+    let most = collector.servers.iter().map(proxies_of).max().unwrap_or(0);
+    let mut seen = BTreeSet::new();
+    for number in 0..most {
+        for (server, token) in collector.servers.iter().zip(&named) {
+            let (Some(all), Some(sessions)) = (polled, &server.sessions) else { continue };
+            let Some(virtual_proxy) = sessions.virtual_proxies.get(number) else { continue };
+            let site = Site { collector, prefix, xrfkey };
+            let endpoint = proxy(&site, server, token, sessions, virtual_proxy, all.interval)?;
+            // The same prefix twice would be two pollers of one thing.
+            if seen.insert(endpoint.key.clone()) {
+                endpoints.push(endpoint);
+            }
+        }
+    }
+    Ok(endpoints)
+}
+
+/// The token of each server, in order; those of a name that came before are numbered.
+fn tokens(servers: &[config::Server]) -> Vec<Token> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    servers
+        .iter()
+        .map(|server| {
+            let number = seen.entry(&server.name).or_default();
+            *number += 1;
+            let token = Token::new(&server.name);
+            if *number == 1 { token } else { token.repeated(*number) }
+        })
+        .collect()
+}
+
+struct Site<'a> {
+    collector: &'a config::Collector,
+    prefix: &'a str,
+    xrfkey: &'a str,
+}
+
+fn engine(
+    server: &config::Server,
+    token: &Token,
+    collector: &config::Collector,
+    prefix: &str,
+) -> Result<Endpoint, BadHost> {
+    Ok(Endpoint {
+        key: format!("health/{token}"),
+        source: Source::Health,
+        url: url(&server.name, &server.host, request::HEALTH_PATH, None)?,
+        host: server.host.clone(),
+        virtual_proxy: None,
+        headers: server.headers.clone(),
+        interval: collector.health_interval,
+        timeout: collector.poll_timeout_at(collector.health_interval),
+        verification: verification(collector, server, &server.host),
+        verified_as: Some(server.name.clone()),
+        subject: Subject::health(prefix, token),
+        failed_subject: Subject::failed_polls(prefix, token, Source::Health),
+        server: Arc::new(true_names(server)),
+    })
+}
+
+fn proxy(
+    site: &Site<'_>,
+    server: &config::Server,
+    token: &Token,
+    sessions: &config::ServerSessions,
+    virtual_proxy: &str,
+    interval: Duration,
+) -> Result<Endpoint, BadHost> {
+    let proxy_token = Token::virtual_proxy(virtual_proxy);
+    let path = request::sessions_path(virtual_proxy);
+    Ok(Endpoint {
+        key: format!("sessions/{token}/{proxy_token}"),
+        source: Source::Sessions,
+        url: url(&server.name, &sessions.host, &path, Some(site.xrfkey))?,
+        host: sessions.host.clone(),
+        virtual_proxy: Some(virtual_proxy.to_owned()),
+        headers: Vec::new(),
+        interval,
+        timeout: site.collector.poll_timeout_at(interval),
+        verification: verification(site.collector, server, &sessions.host),
+        verified_as: Some(server.name.clone()),
+        subject: Subject::sessions(site.prefix, token, &proxy_token),
+        failed_subject: Subject::failed_polls(site.prefix, token, Source::Sessions),
+        server: Arc::new(true_names(server)),
+    })
+}
+
+fn repository(
+    app_names: &config::AppNames,
+    collector: &config::Collector,
+    prefix: &str,
+    xrfkey: &str,
+) -> Result<Endpoint, BadHost> {
+    let name = &app_names.host;
+    let literal = if name.contains(':') && !name.starts_with('[') {
+        format!("[{name}]")
+    } else {
+        name.clone()
+    };
+    let with_port = format!("{literal}:{}", app_names.port);
+    let host = if app_names.port == REPOSITORY_PORT { name.clone() } else { with_port.clone() };
+    let token = Token::new(name);
+    // The repository runs on one of the servers; what is said about that one's certificate holds.
+    let neighbour = collector.servers.iter().find(|server| bare(&server.host) == bare(&with_port));
+    let verification = match neighbour {
+        Some(server) => verification(collector, server, &with_port),
+        None => verified_by(collector, collector.server_tls.get(name), &with_port),
+    };
+    let server = Server { name: name.clone(), host: host.clone(), ..Server::default() };
+    Ok(Endpoint {
+        key: format!("app-names/{token}"),
+        source: Source::AppNames,
+        url: url(name, &with_port, request::APP_NAMES_PATH, Some(xrfkey))?,
+        host,
+        virtual_proxy: None,
+        headers: Vec::new(),
+        interval: app_names.interval,
+        timeout: collector.poll_timeout_at(app_names.interval),
+        verification,
+        verified_as: neighbour.map(|server| server.name.clone()),
+        subject: Subject::app_names(prefix, &token),
+        failed_subject: Subject::failed_polls(prefix, &token, Source::AppNames),
+        server: Arc::new(server),
+    })
+}
+
+fn true_names(server: &config::Server) -> Server {
+    Server {
+        name: server.name.clone(),
+        description: server.description.clone(),
+        host: server.host.clone(),
+        tags: server.tags.iter().cloned().collect(),
+    }
+}
+
+fn url(server: &str, host: &str, path: &str, xrfkey: Option<&str>) -> Result<Url, BadHost> {
+    let bad = || BadHost { server: server.to_owned(), host: host.to_owned() };
+    // A host with a path or a user name in it would silently poll something else.
+    if host.is_empty() || host.contains(['/', '?', '#', '@', '\\']) {
+        return Err(bad());
+    }
+    let mut url = Url::parse(&format!("https://{host}{path}")).map_err(|_invalid| bad())?;
+    if let Some(key) = xrfkey {
+        url.query_pairs_mut().append_pair(request::XRFKEY_PARAMETER, key);
+    }
+    Ok(url)
+}
+
+/// How a server is verified at `host`, which is its engine's or its proxy's.
+fn verification(
+    collector: &config::Collector,
+    server: &config::Server,
+    host: &str,
+) -> Verification {
+    let said = collector.server_tls.get(&server.name);
+    if said.is_none() && host == server.host {
+        let said = config::ServerTls {
+            tls_server_name: server.tls_server_name.clone(),
+            verify: Some(server.verify),
+        };
+        return verified_by(collector, Some(&said), host);
+    }
+    verified_by(collector, said, host)
+}
+
+fn verified_by(
+    collector: &config::Collector,
+    said: Option<&config::ServerTls>,
+    host: &str,
+) -> Verification {
+    if !collector.reject_unauthorized {
+        return Verification::None;
+    }
+    let name = said.and_then(|said| said.tls_server_name.clone());
+    match (said.and_then(|said| said.verify), name) {
+        (Some(Verify::None), _) => Verification::None,
+        (Some(Verify::Chain), _) => Verification::Chain,
+        (_, Some(name)) => Verification::As(name),
+        // No Qlik certificate names an address.
+        (_, None) if is_address(host) => Verification::Chain,
+        (_, None) => Verification::Full,
+    }
+}
+
+/// Whether a `host:port` names an IP address.
+pub(crate) fn is_address(host: &str) -> bool {
+    host.parse::<IpAddr>().is_ok() || bare(host).parse::<IpAddr>().is_ok()
+}
+
+/// A `host:port` without its port and brackets.
+fn bare(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,144 @@
+//! The three APIs of Qlik Sense: how each is asked, what its answer means, and the events of it.
+//!
+//! Everything here is pure but for the app store, which health polls read and app names fill.
+
+mod app_names;
+mod body;
+mod events;
+mod health;
+mod lenient;
+pub(crate) mod request;
+mod sessions;
+
+use shared::config::{ExcludedUser, UserIds};
+use shared::event::{Event, Poll, Source};
+use tokio::time::Instant;
+
+pub(crate) use app_names::ListedApp;
+pub(crate) use events::{Observation, TooLarge};
+
+use crate::app_store::AppStore;
+use crate::endpoint::Endpoint;
+use crate::http::Failure;
+use crate::outcome::Facts;
+use sessions::Privacy;
+
+const MIB: usize = 1024 * 1024;
+/// Largest health answer: thousands of documents in each of its lists.
+const MAX_HEALTH_BYTES: usize = 4 * MIB;
+/// Largest session list: 4,000 sessions with directory groups of 4 KiB each.
+const MAX_SESSIONS_BYTES: usize = 16 * MIB;
+/// Largest list of apps: 30,000 of some 550 bytes.
+const MAX_APP_NAMES_BYTES: usize = 16 * MIB;
+
+/// Largest answer of an API, in bytes.
+pub(crate) fn limit(source: Source) -> usize {
+    match source {
+        Source::Health => MAX_HEALTH_BYTES,
+        Source::Sessions => MAX_SESSIONS_BYTES,
+        Source::AppNames => MAX_APP_NAMES_BYTES,
+    }
+}
+
+/// What answers mean, with what the meaning depends on.
+#[derive(Debug)]
+pub(crate) struct Meaning {
+    apps: AppStore,
+    privacy: Privacy,
+}
+
+/// What one answer said.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What is published.
+    pub(crate) content: Content,
+    /// What the live view shows of it.
+    pub(crate) facts: Facts,
+    /// Members that were dropped.
+    pub(crate) rejected: u64,
+}
+
+/// What is published of an answer, before it is cut into parts.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// An engine's health with the names of its apps.
+    Health(Box<events::HealthContent>),
+    /// Sessions.
+    Sessions(sessions::Published),
+    /// Apps.
+    AppNames(crate::app_store::Extraction),
+}
+
+impl Meaning {
+    pub(crate) fn new(excluded: &[ExcludedUser], user_ids: &UserIds) -> Self {
+        Self { apps: AppStore::default(), privacy: Privacy::new(excluded, user_ids) }
+    }
+
+    /// Reads an answer.
+    pub(crate) fn decode(&self, source: Source, body: &[u8]) -> Result<Answer, Failure> {
+        let unusable = |wrong: body::Unusable| Failure::new(wrong.category, wrong.message);
+        match source {
+            Source::Health => health::decode(body).map_err(unusable).map(|(health, rejected)| {
+                let apps = health::named_apps(&health.apps, &self.apps.names());
+                let facts = Facts::Health {
+                    cpu_percent: health.cpu.total,
+                    sessions: health.session.total,
+                    users: health.users.total,
+                    apps_in_memory: health.apps.in_memory_docs.len(),
+                    saturated: health.saturated,
+                };
+                let content = Content::Health(Box::new(events::HealthContent { health, apps }));
+                Answer { content, facts, rejected: rejected.0 }
+            }),
+            Source::Sessions => sessions::decode(body).map_err(unusable).map(|(all, rejected)| {
+                let published = self.privacy.apply(all);
+                let facts = Facts::Sessions {
+                    sessions: published.session_count,
+                    users: published.user_count,
+                };
+                Answer { content: Content::Sessions(published), facts, rejected: rejected.0 }
+            }),
+            Source::AppNames => app_names::decode(body).map_err(unusable).map(|(all, rejected)| {
+                let apps = all.len();
+                let extraction = self.apps.extract(all, Instant::now());
+                let facts = Facts::AppNames { apps, changed: changes(&extraction) };
+                Answer { content: Content::AppNames(extraction), facts, rejected: rejected.0 }
+            }),
+        }
+    }
+
+    /// Says that the last answer of an API did not reach the outbox.
+    pub(crate) fn unrecorded(&self, source: Source) {
+        if source == Source::AppNames {
+            self.apps.untold();
+        }
+    }
+}
+
+fn changes(extraction: &crate::app_store::Extraction) -> usize {
+    extraction.apps.iter().filter(|app| app.change.is_some()).count()
+}
+
+/// The events of an answer, encoded.
+pub(crate) fn events(
+    endpoint: &Endpoint,
+    observation: &Observation<'_>,
+    poll: &Poll,
+    content: Content,
+) -> Result<Vec<shared::envelope::Unnumbered>, TooLarge> {
+    match content {
+        Content::Health(content) => {
+            let event = Event::Health(Box::new(shared::event::Health {
+                server: endpoint.server.as_ref().clone(),
+                poll: poll.clone(),
+                health: content.health,
+                apps: content.apps,
+            }));
+            Ok(vec![observation.encode(endpoint, &event)?])
+        }
+        Content::Sessions(published) => events::of_sessions(endpoint, observation, poll, published),
+        Content::AppNames(extraction) => {
+            events::of_app_names(endpoint, observation, poll, extraction)
+        }
+    }
+}

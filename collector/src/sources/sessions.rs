@@ -1,0 +1,228 @@
+//! The proxy's session list: its answer, who is left out of it, and the events made from it.
+//!
+//! Excluded users end here: nothing behind this module has heard their names.
+
+use std::collections::HashSet;
+
+use serde_json::value::RawValue;
+use shared::config::{ExcludedUser, UserIds};
+use shared::event::Session;
+
+use super::body::{self, Unusable};
+use super::lenient::{Members, Rejected};
+
+/// The proxy's usual port for this API.
+const PORT: &str = "4243";
+
+/// Reads an answer. Attributes, which may be several kilobytes a session, are not kept.
+pub(crate) fn decode(body: &[u8]) -> Result<(Vec<Login>, Rejected), Unusable> {
+    let text = body::text(body);
+    let raw = body::json(&text, PORT)?;
+    let elements: Vec<&RawValue> = serde_json::from_str(raw.get())
+        .map_err(|_no_list| Unusable::unexpected("the answer is JSON, but no list of sessions"))?;
+    let mut rejected = Rejected::default();
+    let mut logins = Vec::with_capacity(elements.len());
+    for element in elements {
+        let Some(members) = Members::parse(element) else {
+            rejected.0 += 1;
+            continue;
+        };
+        let mut text = |name| members.text(name, &mut rejected).unwrap_or_default();
+        logins.push(Login {
+            directory: text("UserDirectory"),
+            user_id: text("UserId"),
+            session_id: text("SessionId"),
+        });
+    }
+    Ok((logins, rejected))
+}
+
+/// One session, as the proxy tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) directory: String,
+    pub(crate) user_id: String,
+    pub(crate) session_id: String,
+}
+
+/// Which users are left out, and what becomes of the names of the others.
+#[derive(Debug)]
+pub(crate) struct Privacy {
+    excluded: HashSet<(String, String)>,
+    ids_published: bool,
+}
+
+/// What may be published of one poll.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// Sessions of everybody.
+    pub(crate) session_count: u64,
+    /// Sessions of excluded users.
+    pub(crate) excluded_session_count: u64,
+    /// Distinct users who are not excluded.
+    pub(crate) user_count: u64,
+    /// Sessions of users who are not excluded.
+    pub(crate) sessions: Vec<Session>,
+    /// Those users as `directory\id`, in order of appearance.
+    pub(crate) users: Vec<String>,
+}
+
+impl Privacy {
+    pub(crate) fn new(excluded: &[ExcludedUser], user_ids: &UserIds) -> Self {
+        let excluded = excluded
+            .iter()
+            .map(|user| (user.directory.to_lowercase(), user.user_id.to_lowercase()))
+            .collect();
+        if matches!(user_ids, UserIds::Hmac { .. }) {
+            tracing::warn!("userIds: hmac is not supported yet, user ids are left out instead.");
+        }
+        Self { excluded, ids_published: matches!(user_ids, UserIds::Clear) }
+    }
+
+    /// What may be published of these logins.
+    pub(crate) fn apply(&self, logins: Vec<Login>) -> Published {
+        let session_count = logins.len() as u64;
+        let mut users: Vec<String> = Vec::new();
+        let mut distinct: HashSet<(String, String)> = HashSet::new();
+        let mut shown: HashSet<String> = HashSet::new();
+        let mut sessions = Vec::with_capacity(logins.len());
+        for login in logins {
+            if self.excludes(&login) {
+                continue;
+            }
+            let user_id = self.ids_published.then(|| login.user_id.clone());
+            let user = format!("{}\\{}", login.directory, user_id.as_deref().unwrap_or_default());
+            if shown.insert(user.clone()) {
+                users.push(user);
+            }
+            distinct.insert((login.directory.clone(), login.user_id));
+            sessions.push(Session {
+                user_directory: login.directory,
+                user_id,
+                session_id: login.session_id,
+            });
+        }
+        Published {
+            session_count,
+            excluded_session_count: session_count - sessions.len() as u64,
+            user_count: distinct.len() as u64,
+            sessions,
+            users,
+        }
+    }
+
+    fn excludes(&self, login: &Login) -> bool {
+        // Qlik Sense takes names in any case, so a user may appear in several.
+        !self.excluded.is_empty()
+            && self
+                .excluded
+                .contains(&(login.directory.to_lowercase(), login.user_id.to_lowercase()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::secret::Secret;
+
+    use super::*;
+
+    const SAMPLE: &str = r#"[
+        {"UserDirectory":"LAB","UserId":"goran","Attributes":[],"SessionId":"53f3a3fb"},
+        {"UserDirectory":"LAB","UserId":"goran","Attributes":[{"group":"Everyone"},{"roles":""}],"SessionId":"s2"},
+        {"UserDirectory":"INTERNAL","UserId":"sa_api","Attributes":null,"SessionId":"s3","NewUser":false}]"#;
+
+    fn login(directory: &str, user_id: &str, session_id: &str) -> Login {
+        Login {
+            directory: directory.to_owned(),
+            user_id: user_id.to_owned(),
+            session_id: session_id.to_owned(),
+        }
+    }
+
+    fn excluding(directory: &str, user_id: &str) -> [ExcludedUser; 1] {
+        [ExcludedUser { directory: directory.to_owned(), user_id: user_id.to_owned() }]
+    }
+
+    #[test]
+    fn a_list_as_the_proxy_writes_it() {
+        let (logins, rejected) = decode(SAMPLE.as_bytes()).unwrap();
+        assert_eq!(
+            logins,
+            [
+                login("LAB", "goran", "53f3a3fb"),
+                login("LAB", "goran", "s2"),
+                login("INTERNAL", "sa_api", "s3"),
+            ]
+        );
+        assert_eq!(rejected, Rejected(0));
+        assert_eq!(decode(b"[]").unwrap().0, []);
+    }
+
+    #[test]
+    fn bad_members_cost_themselves() {
+        let body = br#"[{"UserDirectory":"A","UserId":7,"SessionId":null},5,{"UserId":"b"}]"#;
+        let (logins, rejected) = decode(body).unwrap();
+        assert_eq!(logins, [login("A", "7", ""), login("", "b", "")]);
+        assert_eq!(rejected, Rejected(4));
+    }
+
+    #[test]
+    fn answers_that_are_no_list() {
+        for body in [&b"{}"[..], b"<html>", b"", b"\"text\"", b"7"] {
+            let wrong = decode(body).unwrap_err();
+            assert_eq!(wrong.category, shared::event::Category::UNEXPECTED_BODY);
+        }
+        assert_eq!(decode(b"[{").unwrap_err().category, shared::event::Category::DECODE);
+    }
+
+    #[test]
+    fn excluded_users_are_counted_and_nowhere_else() {
+        let (logins, _) = decode(SAMPLE.as_bytes()).unwrap();
+        let privacy = Privacy::new(&excluding("lab", "GORAN"), &UserIds::Clear);
+        let published = privacy.apply(logins);
+        assert_eq!(published.session_count, 3);
+        assert_eq!(published.excluded_session_count, 2);
+        assert_eq!(published.user_count, 1);
+        assert_eq!(published.users, ["INTERNAL\\sa_api"]);
+        assert!(!format!("{published:?}").contains("goran"));
+    }
+
+    #[test]
+    fn dropped_ids_leave_the_directory_and_the_counts() {
+        let hmac = UserIds::Hmac { key: Secret::from("k") };
+        for user_ids in [UserIds::Drop, hmac] {
+            let (logins, _) = decode(SAMPLE.as_bytes()).unwrap();
+            let published = Privacy::new(&[], &user_ids).apply(logins);
+            assert_eq!(published.user_count, 2);
+            assert_eq!(published.users, ["LAB\\", "INTERNAL\\"]);
+            assert_eq!(published.sessions[0].user_id, None);
+            assert!(!format!("{published:?}").contains("goran"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _either = decode(&body);
+        }
+
+        #[test]
+        fn any_list_is_read(body in r#"\[(\{("UserDirectory"|"UserId"|"SessionId"|"x"):("[a-z\\]{0,3}"|-?[0-9]{1,4}(e[0-9]{1,4})?|null|\[\])\},?){0,4}\]?"#) {
+            let _either = decode(body.as_bytes());
+        }
+
+        #[test]
+        fn counts_add_up(users in proptest::collection::vec((0..3_u8, 0..3_u8), 0..40)) {
+            let logins: Vec<Login> = users
+                .iter()
+                .enumerate()
+                .map(|(n, (directory, user))| login(&directory.to_string(), &user.to_string(), &n.to_string()))
+                .collect();
+            let published = Privacy::new(&excluding("0", "0"), &UserIds::Clear).apply(logins);
+            prop_assert_eq!(published.session_count, users.len() as u64);
+            prop_assert_eq!(published.sessions.len() as u64 + published.excluded_session_count, users.len() as u64);
+            prop_assert_eq!(published.users.len() as u64, published.user_count);
+        }
+    }
+}
