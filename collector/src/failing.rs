@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::http::Failure;
 
 /// Time between two summaries.
-const SUMMARY_EVERY: Duration = Duration::from_secs(60);
+const SUMMARY_EVERY: Duration = Duration::from_mins(1);
 /// Lines about single endpoints between two summaries, and in one: what a person can read.
 const LINES: usize = 20;
 
@@ -63,14 +63,14 @@ impl Failing {
             trouble.recent += ticks;
             // That ticks are skipped behind a hanging poll is no cause of its own.
             if failure.category != Category::SKIPPED {
-                trouble.cause.clone_from(&failure.message);
+                trouble.cause = failure.message.to_string();
             }
             return;
         }
         let trouble = Trouble {
             server: endpoint.server.name.clone(),
             url: endpoint.shown_url(),
-            cause: failure.message.clone(),
+            cause: failure.message.to_string(),
             since: Instant::now(),
             total: ticks,
             recent: 0,

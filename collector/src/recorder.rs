@@ -124,7 +124,7 @@ impl Recorder {
             recorded,
             result: result.map_err(|failure| FailedOutcome {
                 category: failure.category,
-                message: failure.message,
+                message: failure.message.into(),
                 ticks: ended.ticks,
             }),
         });
@@ -247,13 +247,13 @@ fn failed_poll(endpoint: &Endpoint, failure: &Failure, poll: Poll, ticks: u64) -
         host: endpoint.host.clone(),
         url: Some(endpoint.shown_url()),
         category: failure.category.clone(),
-        code: failure.code.clone(),
+        code: failure.code.as_deref().map(str::to_owned),
         http_status: failure.http_status,
         timeout_ms: waited.then_some(timeout),
         remote_address: failure.remote.map(|remote| remote.ip().to_string()),
         remote_port: failure.remote.map(|remote| remote.port()),
         syscall: failure.syscall.map(str::to_owned),
-        message: failure.message.clone(),
+        message: failure.message.to_string(),
         ticks,
     }))
 }

@@ -78,7 +78,7 @@ fn what_is_polled_and_in_which_order() {
     one.sessions.as_mut().unwrap().virtual_proxies.push("/".to_owned());
     let mut collector = collector(vec![one, server("sense1", "sense2.corp.com")]);
     collector.app_names = Some(AppNames {
-        interval: Duration::from_secs(60),
+        interval: Duration::from_mins(1),
         host: "sense1.corp.com".to_owned(),
         port: 4242,
     });
@@ -160,7 +160,7 @@ fn the_repository_is_verified_like_the_server_it_runs_on() {
     let said = ServerTls { tls_server_name: Some("sense1".to_owned()), verify: None };
     collector.server_tls.insert("central".to_owned(), said);
     let app_names = |host: &str, port| {
-        Some(AppNames { interval: Duration::from_secs(60), host: host.to_owned(), port })
+        Some(AppNames { interval: Duration::from_mins(1), host: host.to_owned(), port })
     };
     collector.app_names = app_names("10.0.0.7", 4242);
     let first = |collector: &Collector| endpoints(collector, "q", "k").unwrap().remove(0);

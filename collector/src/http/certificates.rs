@@ -50,7 +50,7 @@ pub(super) async fn watch<T: Send + Sync + 'static>(
         (look, (first.make)(&first.files))
     });
     let (look, value) = match made.await {
-        Ok(made) => made,
+        Ok((look, value)) => (Some(look), value),
         Err(_panicked) => (None, (watched.make)(&watched.files)),
     };
     let (sender, receiver) = watch::channel(value);
@@ -74,18 +74,18 @@ async fn keep_up<T: Send + Sync + 'static>(
         let this = watched.clone();
         let look = tokio::task::spawn_blocking(move || {
             let look = looks(&this.files);
-            (look != last).then(|| (look, (this.make)(&this.files)))
+            (Some(look) != last).then(|| (look, (this.make)(&this.files)))
         });
         if let Ok(Some((look, value))) = look.await {
-            last = look;
+            last = Some(look);
             tracing::info!("The certificate files changed and were read again.");
             sender.send_replace(value);
         }
     }
 }
 
-fn looks(files: &Certificates) -> Option<[Look; 3]> {
-    Some([look(&files.cert), look(&files.key), look(&files.ca)])
+fn looks(files: &Certificates) -> [Look; 3] {
+    [look(&files.cert), look(&files.key), look(&files.ca)]
 }
 
 fn look(path: &Path) -> Look {

@@ -27,7 +27,7 @@ const IDLE_SLACK: Duration = Duration::from_secs(30);
 const IDLE_MOST: Duration = Duration::from_hours(1);
 /// Silence after which the system asks whether the other side is still there; firewalls forget
 /// connections silently, and a poll on a forgotten one would time out.
-const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_AFTER: Duration = Duration::from_mins(1);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
 const USER_AGENT: &str = concat!("footman/", env!("CARGO_PKG_VERSION"));

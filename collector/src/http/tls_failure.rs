@@ -28,7 +28,7 @@ pub(super) fn of(error: &Error, context: &Context<'_>) -> Failure {
         other => ("EPROTO", format!("TLS with {} failed: {other}", context.host)),
     };
     let mut failure = Failure::new(Category::CERTIFICATE_ERROR, message);
-    failure.code = Some(code.to_owned());
+    failure.code = Some(code.into());
     failure
 }
 

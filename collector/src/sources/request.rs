@@ -61,16 +61,15 @@ pub(crate) fn headers(endpoint: &Endpoint, xrfkey: &str) -> HeaderMap {
     for (name, value) in &endpoint.headers {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(value.expose().as_bytes());
-        match (name, value) {
-            (Ok(name), Ok(mut value)) => {
-                value.set_sensitive(true);
-                headers.insert(name, value);
-            }
-            _ => tracing::warn!(
+        let (Ok(name), Ok(mut value)) = (name, value) else {
+            tracing::warn!(
                 server = endpoint.server.name,
-                "A configured header cannot be sent, its name or value is not allowed in HTTP.",
-            ),
-        }
+                "A configured header cannot be sent, its name or value is not allowed in HTTP."
+            );
+            continue;
+        };
+        value.set_sensitive(true);
+        headers.insert(name, value);
     }
     headers
 }

@@ -30,10 +30,9 @@ impl Identity {
         let private_key = key::load(key, passphrase)?;
         let certified = CertifiedKey::from_der(chain, private_key, &provider());
         let certified = certified.map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => TlsError::KeyOfAnother {
-                cert: cert.to_owned(),
-                key: key.to_owned(),
-            },
+            rustls::Error::InconsistentKeys(_) => {
+                TlsError::KeyOfAnother { cert: cert.to_owned(), key: key.to_owned() }
+            }
             rustls::Error::InvalidCertificate(cause) => TlsError::Malformed {
                 path: cert.to_owned(),
                 why: format!("its certificate cannot be read ({cause})"),
@@ -43,9 +42,7 @@ impl Identity {
                 why: format!("its key cannot be read ({other})"),
             },
         })?;
-        Ok(Self {
-            resolver: Arc::new(SingleCertAndKey::from(certified)),
-        })
+        Ok(Self { resolver: Arc::new(SingleCertAndKey::from(certified)) })
     }
 
     pub(super) fn resolver(&self) -> Arc<dyn ResolvesClientCert> {

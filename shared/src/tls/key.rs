@@ -41,9 +41,8 @@ pub(super) fn load(
 }
 
 fn decrypted(block: &Block, path: &Path, passphrase: Option<&Secret>) -> Result<Vec<u8>, TlsError> {
-    let traditional = block
-        .header("Proc-Type")
-        .is_some_and(|value| value.to_uppercase().contains("ENCRYPTED"));
+    let traditional =
+        block.header("Proc-Type").is_some_and(|value| value.to_uppercase().contains("ENCRYPTED"));
     if !traditional && block.label != PKCS8_ENCRYPTED {
         return Ok(block.der.clone());
     }
@@ -58,10 +57,9 @@ fn decrypted(block: &Block, path: &Path, passphrase: Option<&Secret>) -> Result<
     traditional::decrypt(dek_info, &block.der, passphrase.expose()).map_err(|cause| match cause {
         Undecryptable::Passphrase => TlsError::PassphraseWrong { path },
         Undecryptable::Cipher(algorithm) => TlsError::EncryptionUnknown { path, algorithm },
-        Undecryptable::Header => TlsError::Malformed {
-            path,
-            why: "its DEK-Info is damaged".to_owned(),
-        },
+        Undecryptable::Header => {
+            TlsError::Malformed { path, why: "its DEK-Info is damaged".to_owned() }
+        }
     })
 }
 
@@ -70,25 +68,18 @@ fn decrypt_pkcs8(der: &[u8], passphrase: &Secret, path: &Path) -> Result<Vec<u8>
     // The reader knows PBES2 alone; the PKCS#12 schemes of old exports look like damage to it.
     let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_error| {
         let algorithm = "a scheme older than PBES2".to_owned();
-        TlsError::EncryptionUnknown {
-            path: path.clone(),
-            algorithm,
-        }
+        TlsError::EncryptionUnknown { path: path.clone(), algorithm }
     })?;
     match info.decrypt(passphrase.expose()) {
         Ok(document) => Ok(document.as_bytes().to_vec()),
         Err(pkcs8::Error::EncryptedPrivateKey(cause)) => match cause {
             pkcs8::pkcs5::Error::UnsupportedAlgorithm { oid }
             | pkcs8::pkcs5::Error::AlgorithmParametersInvalid { oid } => {
-                Err(TlsError::EncryptionUnknown {
-                    path,
-                    algorithm: oid.to_string(),
-                })
+                Err(TlsError::EncryptionUnknown { path, algorithm: oid.to_string() })
             }
-            pkcs8::pkcs5::Error::NoPbes1CryptSupport => Err(TlsError::EncryptionUnknown {
-                path,
-                algorithm: "PBES1".to_owned(),
-            }),
+            pkcs8::pkcs5::Error::NoPbes1CryptSupport => {
+                Err(TlsError::EncryptionUnknown { path, algorithm: "PBES1".to_owned() })
+            }
             _ => Err(TlsError::PassphraseWrong { path }),
         },
         // Decrypted, and no key: padding is right by chance once in 256 wrong passphrases.

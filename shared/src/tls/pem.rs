@@ -26,20 +26,14 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         Some(&found.1)
     }
 }
 
 /// Reads all blocks of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<Block>, TlsError> {
-    let unreadable = |source| TlsError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_FILE_BYTES {
         return Err(TlsError::Malformed {
@@ -48,18 +42,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<Block>, TlsError> {
         });
     }
     let bytes = fs::read(path).map_err(unreadable)?;
-    parse(&String::from_utf8_lossy(&bytes)).map_err(|why| TlsError::Malformed {
-        path: path.to_owned(),
-        why,
-    })
+    parse(&String::from_utf8_lossy(&bytes))
+        .map_err(|why| TlsError::Malformed { path: path.to_owned(), why })
 }
 
 /// What a file holds in place of what was looked for, in words for an operator.
 pub(super) fn describe(blocks: &[Block], path: &Path) -> String {
     let binary = path.extension().is_some_and(|extension| {
-        ["pfx", "p12"]
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
+        ["pfx", "p12"].iter().any(|known| extension.eq_ignore_ascii_case(known))
     });
     if blocks.is_empty() && binary {
         return format!(
@@ -102,11 +92,7 @@ fn parse(text: &str) -> Result<Vec<Block>, String> {
         let der = STANDARD
             .decode(base64.as_bytes())
             .map_err(|error| format!("its {label} is no base64: {error}"))?;
-        blocks.push(Block {
-            label: label.to_owned(),
-            headers,
-            der,
-        });
+        blocks.push(Block { label: label.to_owned(), headers, der });
     }
     Ok(blocks)
 }
@@ -138,9 +124,7 @@ mod tests {
     fn damaged_blocks_are_named() {
         let cut = parse("-----BEGIN CERTIFICATE-----\nAAEC\n").err().unwrap();
         assert_eq!(cut, "the end of its CERTIFICATE is missing");
-        let garbled = parse("-----BEGIN X-----\n!!\n-----END X-----")
-            .err()
-            .unwrap();
+        let garbled = parse("-----BEGIN X-----\n!!\n-----END X-----").err().unwrap();
         assert!(garbled.starts_with("its X is no base64"), "{garbled}");
     }
 

@@ -19,12 +19,10 @@ impl Roots {
     pub fn load(path: &Path) -> Result<Self, TlsError> {
         let mut store = RootCertStore::empty();
         for certificate in identity::certificates(path)? {
-            store
-                .add(certificate)
-                .map_err(|error| TlsError::Malformed {
-                    path: path.to_owned(),
-                    why: format!("a certificate in it cannot be read ({error})"),
-                })?;
+            store.add(certificate).map_err(|error| TlsError::Malformed {
+                path: path.to_owned(),
+                why: format!("a certificate in it cannot be read ({error})"),
+            })?;
         }
         Ok(Self(Arc::new(store)))
     }

@@ -43,11 +43,7 @@ pub(super) fn decrypt(
         other => return Err(Undecryptable::Cipher(other.to_owned())),
     };
     // Padding is right by chance once in 256 wrong passphrases.
-    if is_one_sequence(&plain) {
-        Ok(plain)
-    } else {
-        Err(Undecryptable::Passphrase)
-    }
+    if is_one_sequence(&plain) { Ok(plain) } else { Err(Undecryptable::Passphrase) }
 }
 
 fn unpadded<D: KeyIvInit + BlockModeDecrypt>(
@@ -56,9 +52,7 @@ fn unpadded<D: KeyIvInit + BlockModeDecrypt>(
     encrypted: &[u8],
 ) -> Result<Vec<u8>, Undecryptable> {
     let cipher = D::new_from_slices(key, iv).map_err(|_wrong_length| Undecryptable::Header)?;
-    cipher
-        .decrypt_padded_vec::<Pkcs7>(encrypted)
-        .map_err(|_padding| Undecryptable::Passphrase)
+    cipher.decrypt_padded_vec::<Pkcs7>(encrypted).map_err(|_padding| Undecryptable::Passphrase)
 }
 
 /// OpenSSL's `EVP_BytesToKey` with MD5 and one round.
@@ -66,10 +60,7 @@ fn derived_key(passphrase: &[u8], salt: &[u8], length: usize) -> Vec<u8> {
     let mut key: Vec<u8> = Vec::with_capacity(length + 16);
     let mut last: Vec<u8> = Vec::new();
     while key.len() < length {
-        let digest = Md5::new()
-            .chain_update(&last)
-            .chain_update(passphrase)
-            .chain_update(salt);
+        let digest = Md5::new().chain_update(&last).chain_update(passphrase).chain_update(salt);
         last = digest.finalize().to_vec();
         key.extend_from_slice(&last);
     }
@@ -89,10 +80,7 @@ fn is_one_sequence(der: &[u8]) -> bool {
     let Some((length, content)) = rest.split_at_checked(digits) else {
         return false;
     };
-    let length = length
-        .iter()
-        .take(4)
-        .fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte));
+    let length = length.iter().take(4).fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte));
     digits <= 4 && content.len() == length
 }
 
@@ -117,10 +105,7 @@ mod tests {
         assert_eq!(decrypt("AES-256-CBC"), Undecryptable::Header);
         assert_eq!(decrypt("AES-256-CBC,XY"), Undecryptable::Header);
         assert_eq!(decrypt("AES-256-CBC,0011"), Undecryptable::Header);
-        assert_eq!(
-            decrypt("AES-256-CBC,0011223344556677"),
-            Undecryptable::Header
-        );
+        assert_eq!(decrypt("AES-256-CBC,0011223344556677"), Undecryptable::Header);
         let unknown = Undecryptable::Cipher("IDEA-CBC".to_owned());
         assert_eq!(decrypt("IDEA-CBC,0011223344556677"), unknown);
     }

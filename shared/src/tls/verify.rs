@@ -44,19 +44,10 @@ pub(super) fn verifier(
         Verification::As(name) => {
             let name = ServerName::try_from(name.clone())
                 .map_err(|_invalid| TlsError::ServerName { name: name.clone() })?;
-            Arc::new(Named {
-                name,
-                full: full(roots, provider)?,
-            })
+            Arc::new(Named { name, full: full(roots, provider)? })
         }
-        Verification::Chain => Arc::new(Nameless {
-            roots: Some(roots),
-            provider,
-        }),
-        Verification::None => Arc::new(Nameless {
-            roots: None,
-            provider,
-        }),
+        Verification::Chain => Arc::new(Nameless { roots: Some(roots), provider }),
+        Verification::None => Arc::new(Nameless { roots: None, provider }),
     })
 }
 
@@ -76,8 +67,7 @@ impl ServerCertVerifier for Named {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.full
-            .verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
+        self.full.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -152,8 +142,6 @@ impl ServerCertVerifier for Nameless {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

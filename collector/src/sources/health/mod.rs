@@ -88,15 +88,15 @@ fn cache(cache: &Members<'_>, count: &mut Rejected) -> CacheCounters {
 
 /// The engine's documents with the names that are known, one to one with the engine's lists.
 pub(crate) fn named_apps(apps: &EngineApps, names: &KnownNames) -> AppLists {
-    let named = |ids: &[String]| {
+    let list = |ids: &[String]| {
         ids.iter()
             .map(|id| App { id: id.clone(), name: names.name_of(id).map(str::to_owned) })
             .collect()
     };
     AppLists {
-        active: named(&apps.active_docs),
-        loaded: named(&apps.loaded_docs),
-        in_memory: named(&apps.in_memory_docs),
+        active: list(&apps.active_docs),
+        loaded: list(&apps.loaded_docs),
+        in_memory: list(&apps.in_memory_docs),
     }
 }
 

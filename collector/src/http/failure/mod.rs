@@ -20,16 +20,16 @@ use super::tls_failure;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) category: Category,
-    pub(crate) code: Option<String>,
+    pub(crate) code: Option<Box<str>>,
     pub(crate) syscall: Option<&'static str>,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) http_status: Option<u16>,
     /// In words that an admin understands, without a period.
-    pub(crate) message: String,
+    pub(crate) message: Box<str>,
 }
 
 impl Failure {
-    pub(crate) fn new(category: Category, message: impl Into<String>) -> Self {
+    pub(crate) fn new(category: Category, message: impl Into<Box<str>>) -> Self {
         Self {
             category,
             code: None,
@@ -65,7 +65,7 @@ impl Failure {
     }
 
     fn code(mut self, code: &str) -> Self {
-        self.code = Some(code.to_owned());
+        self.code = Some(code.into());
         self
     }
 
@@ -225,7 +225,7 @@ pub(super) fn of_status(response: &Response, request: &Request<'_>) -> Failure {
         _ => format!("HTTP {status} in place of an answer"),
     };
     let mut failure = Failure::new(category, message);
-    failure.code = code.map(str::to_owned);
+    failure.code = code.map(Box::from);
     failure.http_status = Some(status.as_u16());
     failure
 }
