@@ -121,11 +121,8 @@ enum Kind {
     Mqtt,
 }
 
-const KINDS: [(&str, Kind); 3] = [
-    ("embedded", Kind::Embedded),
-    ("nats", Kind::Nats),
-    ("mqtt", Kind::Mqtt),
-];
+const KINDS: [(&str, Kind); 3] =
+    [("embedded", Kind::Embedded), ("nats", Kind::Nats), ("mqtt", Kind::Mqtt)];
 
 /// The form of the name of a consumer group, for messages.
 pub(super) const GROUP_FORM: &str = "letters, digits, _ and -";
@@ -145,9 +142,7 @@ pub(super) fn read(section: Section<'_>) -> Broker {
         |text| text.len() <= LONGEST_PREFIX && text.split('/').all(is_token),
         "letters, digits, _ and -, in levels separated by /",
     );
-    let embedded = section
-        .own_section("embedded")
-        .quiet_unless(kind == Kind::Embedded);
+    let embedded = section.own_section("embedded").quiet_unless(kind == Kind::Embedded);
     let nats = section.own_section("nats").quiet_unless(kind == Kind::Nats);
     let mqtt = section.own_section("mqtt").quiet_unless(kind == Kind::Mqtt);
     let (embedded, nats, mqtt) = (read_embedded(embedded), read_nats(nats), read_mqtt(mqtt));
@@ -161,11 +156,7 @@ pub(super) fn read(section: Section<'_>) -> Broker {
         // Without a URL, the mistake is recorded already.
         (Kind::Embedded, _) | (Kind::Mqtt, None) => Transport::Embedded(embedded),
     };
-    Broker {
-        topic_prefix,
-        transport,
-        dead_letters_max_bytes,
-    }
+    Broker { topic_prefix, transport, dead_letters_max_bytes }
 }
 
 fn read_embedded(section: Section<'_>) -> Embedded {
@@ -213,10 +204,7 @@ fn read_mqtt(section: Section<'_>) -> Option<Mqtt> {
     password_needs_username(&section, username.as_ref(), password.as_ref());
     let tls = read_tls(section.own_section("tls"));
     if tls.is_set() && url.as_ref().is_some_and(|url| url.scheme() == "mqtt") {
-        section.warn(
-            "tls",
-            "has no effect with an mqtt:// URL; write mqtts:// to speak TLS",
-        );
+        section.warn("tls", "has no effect with an mqtt:// URL; write mqtts:// to speak TLS");
     }
     let groups = section.texts("groups", &[GROUP]);
     if groups.is_empty() {
@@ -224,31 +212,15 @@ fn read_mqtt(section: Section<'_>) -> Option<Mqtt> {
     }
     for (index, group) in groups.iter().enumerate() {
         if !is_token(group) {
-            section.problem_at(
-                "groups",
-                index,
-                format!("{group:?} is not allowed"),
-                GROUP_FORM,
-            );
+            section.problem_at("groups", index, format!("{group:?} is not allowed"), GROUP_FORM);
         }
     }
     let slots = section.number("consumerSlots", CONSUMER_SLOTS, 1..=MOST_CONSUMER_SLOTS);
     let consumer_slots = u16::try_from(slots).unwrap_or(u16::MAX);
-    let session_expiry = section.duration(
-        "sessionExpiry",
-        SESSION_EXPIRY,
-        Duration::from_mins(1)..=LONGEST_AGE,
-    );
+    let session_expiry =
+        section.duration("sessionExpiry", SESSION_EXPIRY, Duration::from_mins(1)..=LONGEST_AGE);
     section.finish();
-    Some(Mqtt {
-        url: url?,
-        username,
-        password,
-        tls,
-        groups,
-        consumer_slots,
-        session_expiry,
-    })
+    Some(Mqtt { url: url?, username, password, tls, groups, consumer_slots, session_expiry })
 }
 
 fn max_age(section: &Section<'_>) -> Duration {
@@ -262,10 +234,6 @@ pub(super) fn password_needs_username(
     password: Option<&Secret>,
 ) {
     if password.is_some() && username.is_none() {
-        section.problem(
-            "username",
-            "is missing: a password needs its username",
-            None,
-        );
+        section.problem("username", "is missing: a password needs its username", None);
     }
 }

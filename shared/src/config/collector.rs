@@ -121,34 +121,20 @@ enum UserIdsWord {
     Drop,
 }
 
-const USER_IDS: [(&str, UserIdsWord); 3] = [
-    ("clear", UserIdsWord::Clear),
-    ("hmac", UserIdsWord::Hmac),
-    ("drop", UserIdsWord::Drop),
-];
+const USER_IDS: [(&str, UserIdsWord); 3] =
+    [("clear", UserIdsWord::Clear), ("hmac", UserIdsWord::Hmac), ("drop", UserIdsWord::Drop)];
 
 /// Reads the section `collector` and all that the collector obeys elsewhere.
 pub(super) fn read(root: &Section<'_>, uptime_monitor: Option<UptimeMonitor>) -> Collector {
     let own = root.own_section("collector");
     let instance = own.optional_text("instance");
-    let poll_timeout = own.duration(
-        "pollTimeout",
-        POLL_TIMEOUT,
-        SHORTEST_POLL_TIMEOUT..=LONGEST_POLL_TIMEOUT,
-    );
-    let polls = own.number(
-        "maxConcurrentPolls",
-        MAX_CONCURRENT_POLLS,
-        1..=MOST_CONCURRENT_POLLS,
-    );
+    let poll_timeout =
+        own.duration("pollTimeout", POLL_TIMEOUT, SHORTEST_POLL_TIMEOUT..=LONGEST_POLL_TIMEOUT);
+    let polls = own.number("maxConcurrentPolls", MAX_CONCURRENT_POLLS, 1..=MOST_CONCURRENT_POLLS);
     let sessions = read_sessions(root.section("userSessions"));
     let repository = read_repository(root.section("appNames"), own.own_section("discovery"));
     let server_tls = servers::read_tls(&own);
-    let site = servers::read(
-        root.section("serversToMonitor"),
-        sessions.is_some(),
-        &server_tls,
-    );
+    let site = servers::read(root.section("serversToMonitor"), sessions.is_some(), &server_tls);
     if repository.discovery.is_none() {
         servers::check_names(&own, &server_tls, &site.servers);
     }
@@ -208,18 +194,12 @@ fn read_user_ids(own: &Section<'_>) -> UserIds {
     let hashes = word == UserIdsWord::Hmac;
     let key = own.quiet_if(!hashes, |own| own.secret_file("userIdKeyFile"));
     if hashes && !own.is_given("userIdKeyFile") {
-        own.problem(
-            "userIdKeyFile",
-            "is missing: userIds is hmac, which needs a key",
-            None,
-        );
+        own.problem("userIdKeyFile", "is missing: userIds is hmac, which needs a key", None);
     }
     match word {
         UserIdsWord::Clear => UserIds::Clear,
         UserIdsWord::Drop => UserIds::Drop,
-        UserIdsWord::Hmac => UserIds::Hmac {
-            key: key.unwrap_or_else(|| Secret::new("")),
-        },
+        UserIdsWord::Hmac => UserIds::Hmac { key: key.unwrap_or_else(|| Secret::new("")) },
     }
 }
 
@@ -228,14 +208,8 @@ fn warn_of_short_intervals(own: &Section<'_>, collector: &Collector) {
     let health = (!collector.servers.is_empty()).then_some(collector.health_interval);
     let intervals = [
         ("serversToMonitor.pollingInterval", health),
-        (
-            "userSessions.pollingInterval",
-            collector.sessions.as_ref().map(|found| found.interval),
-        ),
-        (
-            "appNames.extractInterval",
-            collector.app_names.as_ref().map(|found| found.interval),
-        ),
+        ("userSessions.pollingInterval", collector.sessions.as_ref().map(|found| found.interval)),
+        ("appNames.extractInterval", collector.app_names.as_ref().map(|found| found.interval)),
     ];
     for (key, interval) in intervals {
         let Some(interval) = interval else { continue };

@@ -47,17 +47,10 @@ pub(super) fn resolve(
     let by_name: HashMap<String, (&str, Shape)> = known
         .iter()
         .filter(|(key, _)| !key.contains(['[', '*']))
-        .map(|(key, known)| {
-            (
-                plain(&key.replace('.', SEPARATOR)),
-                (key.as_str(), known.shape),
-            )
-        })
+        .map(|(key, known)| (plain(&key.replace('.', SEPARATOR)), (key.as_str(), known.shape)))
         .collect();
-    let mut ours: Vec<(String, String)> = variables
-        .into_iter()
-        .filter(|(name, _)| is_ours(name))
-        .collect();
+    let mut ours: Vec<(String, String)> =
+        variables.into_iter().filter(|(name, _)| is_ours(name)).collect();
     ours.sort();
     let mut environment = Environment::default();
     for (name, text) in ours {
@@ -76,16 +69,13 @@ pub(super) fn resolve(
 
 /// Says whether a variable is meant for Footman.
 fn is_ours(name: &str) -> bool {
-    name.get(..PREFIX.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// A name without case and underscores, its steps kept apart.
 fn plain(name: &str) -> String {
-    let steps: Vec<String> = name
-        .split(SEPARATOR)
-        .map(|step| step.replace('_', "").to_lowercase())
-        .collect();
+    let steps: Vec<String> =
+        name.split(SEPARATOR).map(|step| step.replace('_', "").to_lowercase()).collect();
     steps.join(".")
 }
 
@@ -124,11 +114,7 @@ impl Environment {
             return;
         }
         let Some(kind) = read(text, shape) else {
-            let form = if shape == Shape::List {
-                "list, such as [\"a\"]"
-            } else {
-                "object"
-            };
+            let form = if shape == Shape::List { "list, such as [\"a\"]" } else { "object" };
             self.wrong(key, &name, format!("must hold a JSON {form}"), None);
             return;
         };
@@ -167,11 +153,7 @@ fn read(text: &str, shape: Shape) -> Option<ValueKind> {
         return Some(ValueKind::String(text.to_owned()));
     }
     let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    let fits = if shape == Shape::List {
-        value.is_array()
-    } else {
-        value.is_object()
-    };
+    let fits = if shape == Shape::List { value.is_array() } else { value.is_object() };
     fits.then(|| from_json(value))
 }
 
@@ -189,12 +171,9 @@ fn from_json(value: serde_json::Value) -> ValueKind {
         serde_json::Value::Array(items) => {
             ValueKind::Array(items.into_iter().map(nested).collect())
         }
-        serde_json::Value::Object(members) => ValueKind::Table(
-            members
-                .into_iter()
-                .map(|(key, value)| (key, nested(value)))
-                .collect(),
-        ),
+        serde_json::Value::Object(members) => {
+            ValueKind::Table(members.into_iter().map(|(key, value)| (key, nested(value))).collect())
+        }
     }
 }
 
@@ -208,20 +187,14 @@ mod tests {
             ("broker.type", "FOOTMAN__BROKER__TYPE"),
             ("appNames.hostIP", "FOOTMAN__APP_NAMES__HOST_IP"),
             ("heartbeat.remoteURL", "FOOTMAN__HEARTBEAT__REMOTE_URL"),
-            (
-                "influxdbConfig.v2Config.token",
-                "FOOTMAN__INFLUXDB_CONFIG__V2_CONFIG__TOKEN",
-            ),
+            ("influxdbConfig.v2Config.token", "FOOTMAN__INFLUXDB_CONFIG__V2_CONFIG__TOKEN"),
             (
                 "uptimeMonitor.storeInInfluxdb.butlerSOSMemoryUsage",
                 "FOOTMAN__UPTIME_MONITOR__STORE_IN_INFLUXDB__BUTLER_SOS_MEMORY_USAGE",
             ),
         ] {
             assert_eq!(variable_name(key), name);
-            assert_eq!(
-                plain(name.strip_prefix(PREFIX).unwrap()),
-                key.to_lowercase()
-            );
+            assert_eq!(plain(name.strip_prefix(PREFIX).unwrap()), key.to_lowercase());
         }
     }
 }

@@ -41,11 +41,7 @@ pub(super) fn read(section: Section<'_>) -> Option<Heartbeat> {
     let section = section.quiet_unless(enabled);
     let url = section.required_secret("remoteURL");
     if !url.is_empty() && !is_web_address(url.expose()) {
-        section.problem(
-            "remoteURL",
-            "is no URL that can be called",
-            Some("http://… or https://…"),
-        );
+        section.problem("remoteURL", "is no URL that can be called", Some("http://… or https://…"));
     }
     let frequency = frequency(&section);
     section.finish();
@@ -64,20 +60,11 @@ pub(super) fn read_uptime_monitor(section: Section<'_>) -> (Option<UptimeMonitor
     stored.finish();
     let new_relic = section.section("storeNewRelic");
     if new_relic.flag("enable", false) {
-        new_relic.warn(
-            "enable",
-            "the uptime is not sent to New Relic: Footman does not do this",
-        );
+        new_relic.warn("enable", "the uptime is not sent to New Relic: Footman does not do this");
     }
     section.finish();
-    let monitor = UptimeMonitor {
-        frequency,
-        log_level,
-    };
-    (
-        enabled.then_some(monitor),
-        (enabled && is_stored).then_some(instance),
-    )
+    let monitor = UptimeMonitor { frequency, log_level };
+    (enabled.then_some(monitor), (enabled && is_stored).then_some(instance))
 }
 
 /// Reads the text that says when something happens.
@@ -86,11 +73,7 @@ fn frequency(section: &Section<'_>) -> String {
     if !text.trim().is_empty()
         && let Some(wrong) = wrong_frequency(&text)
     {
-        section.problem(
-            "frequency",
-            wrong,
-            Some("a schedule such as \"every 5 minutes\""),
-        );
+        section.problem("frequency", wrong, Some("a schedule such as \"every 5 minutes\""));
     }
     text
 }

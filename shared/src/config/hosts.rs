@@ -48,26 +48,16 @@ pub(super) fn host_and_port(text: &str) -> Option<HostPort> {
             None if after.is_empty() => None,
             None => return None,
         };
-        return Some(HostPort {
-            host: format!("[{address}]"),
-            port,
-        });
+        return Some(HostPort { host: format!("[{address}]"), port });
     }
     if let Ok(address) = text.parse::<Ipv6Addr>() {
-        return Some(HostPort {
-            host: format!("[{address}]"),
-            port: None,
-        });
+        return Some(HostPort { host: format!("[{address}]"), port: None });
     }
     match text.split_once(':') {
-        Some((name, port)) => Some(HostPort {
-            host: host_name(name)?,
-            port: Some(port_number(port)?),
-        }),
-        None => Some(HostPort {
-            host: host_name(text)?,
-            port: None,
-        }),
+        Some((name, port)) => {
+            Some(HostPort { host: host_name(name)?, port: Some(port_number(port)?) })
+        }
+        None => Some(HostPort { host: host_name(text)?, port: None }),
     }
 }
 
@@ -81,9 +71,7 @@ pub(super) fn listen_address(text: &str) -> Option<SocketAddr> {
 
 /// A host name or an IPv4 address, as it is.
 fn host_name(text: &str) -> Option<String> {
-    let plain = text
-        .chars()
-        .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    let plain = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
     (plain && url::Host::parse(text).is_ok()).then(|| text.to_owned())
 }
 
@@ -109,13 +97,7 @@ mod tests {
             ("::1", "[::1]", None),
             ("müller.example", "müller.example", None),
         ] {
-            assert_eq!(
-                host_and_port(text),
-                Some(HostPort {
-                    host: host.to_owned(),
-                    port
-                })
-            );
+            assert_eq!(host_and_port(text), Some(HostPort { host: host.to_owned(), port }));
         }
     }
 
@@ -145,43 +127,21 @@ mod tests {
 
     #[test]
     fn addresses_are_told_from_names() {
-        for (text, is_address) in [
-            ("10.0.0.5:4747", true),
-            ("[::1]:4747", true),
-            ("sense1:4747", false),
-        ] {
-            assert_eq!(
-                host_and_port(text).unwrap().is_address(),
-                is_address,
-                "{text}"
-            );
+        for (text, is_address) in
+            [("10.0.0.5:4747", true), ("[::1]:4747", true), ("sense1:4747", false)]
+        {
+            assert_eq!(host_and_port(text).unwrap().is_address(), is_address, "{text}");
         }
-        assert_eq!(
-            host_and_port("[::1]:4747").unwrap().authority(),
-            "[::1]:4747"
-        );
+        assert_eq!(host_and_port("[::1]:4747").unwrap().authority(), "[::1]:4747");
         assert_eq!(host_and_port("[::1]:4747").unwrap().bare(), "::1");
     }
 
     #[test]
     fn addresses_to_listen_on_are_read() {
-        assert_eq!(
-            listen_address("127.0.0.1:9701"),
-            "127.0.0.1:9701".parse().ok()
-        );
-        assert_eq!(
-            listen_address("localhost:9701"),
-            "127.0.0.1:9701".parse().ok()
-        );
+        assert_eq!(listen_address("127.0.0.1:9701"), "127.0.0.1:9701".parse().ok());
+        assert_eq!(listen_address("localhost:9701"), "127.0.0.1:9701".parse().ok());
         assert_eq!(listen_address("[::]:0"), "[::]:0".parse().ok());
-        for text in [
-            "",
-            "9701",
-            ":9701",
-            "127.0.0.1",
-            "sense1:9701",
-            "127.0.0.1:65536",
-        ] {
+        for text in ["", "9701", ":9701", "127.0.0.1", "sense1:9701", "127.0.0.1:65536"] {
             assert_eq!(listen_address(text), None, "{text}");
         }
     }

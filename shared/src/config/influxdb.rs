@@ -131,16 +131,8 @@ pub(super) fn read(section: Section<'_>, own: Section<'_>) -> Storing {
     };
     let timeout = overrides.timeout.or(write_timeout).unwrap_or(TIMEOUT);
     let influxdb = url.filter(|_| enabled);
-    let influxdb = influxdb.map(|url| InfluxDb {
-        url,
-        version,
-        timeout,
-        ca: overrides.ca,
-    });
-    Storing {
-        influxdb,
-        include_fields,
-    }
+    let influxdb = influxdb.map(|url| InfluxDb { url, version, timeout, ca: overrides.ca });
+    Storing { influxdb, include_fields }
 }
 
 fn read_overrides(own: Section<'_>) -> Overrides {
@@ -148,10 +140,7 @@ fn read_overrides(own: Section<'_>) -> Overrides {
     let tls = own.own_section("tls");
     let ca = tls.optional_file("ca");
     if ca.is_some() && url.as_ref().is_none_or(|url| url.scheme() == "http") {
-        tls.warn(
-            "ca",
-            "has no effect without an https:// URL in writer.influxdb.url",
-        );
+        tls.warn("ca", "has no effect without an https:// URL in writer.influxdb.url");
     }
     tls.finish();
     let overrides = Overrides {
@@ -172,10 +161,7 @@ fn read_overrides(own: Section<'_>) -> Overrides {
 /// The URL, made from host and port unless it is given as a whole.
 fn read_url(section: &Section<'_>, given: Option<Url>) -> Option<Url> {
     let (host, port) = section.quiet_if(given.is_some(), |section| {
-        (
-            section.required_bare_host("host"),
-            section.port("port", PORT),
-        )
+        (section.required_bare_host("host"), section.port("port", PORT))
     });
     given.or_else(|| Url::parse(&format!("http://{}:{port}", host?.host)).ok())
 }
@@ -195,25 +181,18 @@ fn read_v1(section: Section<'_>, overrides: &Overrides) -> Version {
     let enabled = auth.switch("enable", false);
     let auth = auth.quiet_unless(enabled);
     let username = auth.required_text("username");
-    let password = auth.quiet_if(overrides.password.is_some(), |auth| {
-        auth.required_secret("password")
-    });
+    let password =
+        auth.quiet_if(overrides.password.is_some(), |auth| auth.required_secret("password"));
     auth.finish();
     let password = overrides.password.clone().unwrap_or(password);
     let policy = section.section("retentionPolicy");
-    let retention_policy = RetentionPolicy {
-        name: policy.required_text("name"),
-        duration: kept(&policy, "duration"),
-    };
+    let retention_policy =
+        RetentionPolicy { name: policy.required_text("name"), duration: kept(&policy, "duration") };
     policy.finish();
     let database = section.required_text("dbName");
     section.finish();
     let credentials = enabled.then_some((username, password));
-    Version::V1 {
-        database,
-        retention_policy,
-        credentials,
-    }
+    Version::V1 { database, retention_policy, credentials }
 }
 
 fn read_v2(section: Section<'_>, overrides: &Overrides) -> Version {
@@ -243,9 +222,8 @@ fn read_v3(section: Section<'_>, overrides: &Overrides) -> (Version, Option<Dura
 }
 
 fn token(section: &Section<'_>, overrides: &Overrides) -> Secret {
-    let written = section.quiet_if(overrides.token.is_some(), |section| {
-        section.required_secret("token")
-    });
+    let written =
+        section.quiet_if(overrides.token.is_some(), |section| section.required_secret("token"));
     overrides.token.clone().unwrap_or(written)
 }
 
@@ -254,32 +232,16 @@ fn kept(section: &Section<'_>, key: &'static str) -> Retention {
     let text = section.required_text(key);
     let duration = retention(&text);
     if duration.is_none() && !text.trim().is_empty() {
-        section.problem(
-            key,
-            format!("{text:?} is no duration"),
-            Some(RETENTION_FORM),
-        );
+        section.problem(key, format!("{text:?} is no duration"), Some(RETENTION_FORM));
     }
-    Retention {
-        text,
-        duration: duration.flatten(),
-    }
+    Retention { text, duration: duration.flatten() }
 }
 
 /// Names the overrides that the chosen version does not look at.
 fn without_effect(section: &Section<'_>, number: Option<u32>, v1: &Version, given: &Overrides) {
-    let knows_password = matches!(
-        v1,
-        Version::V1 {
-            credentials: Some(_),
-            ..
-        }
-    );
+    let knows_password = matches!(v1, Version::V1 { credentials: Some(_), .. });
     if number == Some(1) && given.token.is_some() {
-        section.warn(
-            "version",
-            "InfluxDB 1.x has no tokens: writer.influxdb.token has no effect",
-        );
+        section.warn("version", "InfluxDB 1.x has no tokens: writer.influxdb.token has no effect");
     }
     if given.password.is_some() && number.is_some() && !(number == Some(1) && knows_password) {
         let what = "writer.influxdb.password has no effect: it is for 1.x with auth.enable";

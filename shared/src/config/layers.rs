@@ -39,10 +39,7 @@ pub(super) fn layered(
     environment: Map<String, Value>,
 ) -> Result<Value, config::ConfigError> {
     let builder = ConfigBuilder::<DefaultState>::default();
-    let config = builder
-        .add_source(Layer(file))
-        .add_source(Layer(environment))
-        .build()?;
+    let config = builder.add_source(Layer(file)).add_source(Layer(environment)).build()?;
     Ok(config.cache)
 }
 
@@ -105,16 +102,8 @@ mod tests {
     fn the_environment_lies_over_the_file() {
         let file = file_layer("Root:\n  a: {b: 1, c: 2}\n").unwrap();
         let mut environment = Map::new();
-        insert(
-            &mut environment,
-            &["Root", "a", "b"],
-            Value::new(None, ValueKind::I64(5)),
-        );
-        insert(
-            &mut environment,
-            &["Root", "d"],
-            Value::new(None, ValueKind::I64(6)),
-        );
+        insert(&mut environment, &["Root", "a", "b"], Value::new(None, ValueKind::I64(5)));
+        insert(&mut environment, &["Root", "d"], Value::new(None, ValueKind::I64(6)));
         let ValueKind::Table(all) = layered(file, environment).unwrap().kind else {
             panic!("no table")
         };

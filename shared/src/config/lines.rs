@@ -68,11 +68,7 @@ impl Lines {
     }
 
     fn mark(&self, key: &str) -> Option<&Mark> {
-        if key.is_empty() {
-            self.marks.get(ROOT)
-        } else {
-            self.marks.get(&join(ROOT, key))
-        }
+        if key.is_empty() { self.marks.get(ROOT) } else { self.marks.get(&join(ROOT, key)) }
     }
 }
 
@@ -84,15 +80,9 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 /// A key as one step of a path; quoted when it holds more than letters, digits, `_` and `-`.
 pub(super) fn step(key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    if plain {
-        key.to_owned()
-    } else {
-        format!("{key:?}")
-    }
+    let plain =
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if plain { key.to_owned() } else { format!("{key:?}") }
 }
 
 /// Reads where everything stands.
@@ -114,20 +104,12 @@ pub(super) fn scan(text: &str) -> Result<Lines, Vec<Fault>> {
             Err(error) => {
                 let mark = error.marker();
                 let wrong = format!("broken YAML at column {}: {}", mark.col() + 1, error.info());
-                scan.faults.push(Fault {
-                    line: mark.line(),
-                    key: String::new(),
-                    wrong,
-                });
+                scan.faults.push(Fault { line: mark.line(), key: String::new(), wrong });
                 break;
             }
         }
     }
-    if scan.faults.is_empty() {
-        Ok(scan.lines)
-    } else {
-        Err(scan.faults)
-    }
+    if scan.faults.is_empty() { Ok(scan.lines) } else { Err(scan.faults) }
 }
 
 /// A map or a list that is open while the events go by.
@@ -142,10 +124,7 @@ struct Open {
 #[derive(Debug)]
 enum Inside {
     /// The key that waits for its value, and the lines of those before it.
-    Map {
-        key: Option<(String, Marker)>,
-        seen: HashMap<String, usize>,
-    },
+    Map { key: Option<(String, Marker)>, seen: HashMap<String, usize> },
     /// The number of the next item.
     List { next: usize },
 }
@@ -183,10 +162,7 @@ impl Scan {
                 self.count(self.anchors.get(&anchor).copied().unwrap_or(1), mark)?;
             }
             Event::MappingStart(anchor, _) => {
-                let inside = Inside::Map {
-                    key: None,
-                    seen: HashMap::new(),
-                };
+                let inside = Inside::Map { key: None, seen: HashMap::new() };
                 self.start(anchor, inside, mark)?;
             }
             Event::SequenceStart(anchor, _) => {
@@ -194,8 +170,7 @@ impl Scan {
             }
             Event::MappingEnd | Event::SequenceEnd => {
                 if let Some(open) = self.open.pop() {
-                    self.anchors
-                        .insert(open.anchor, self.values - open.values_before);
+                    self.anchors.insert(open.anchor, self.values - open.values_before);
                 }
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -205,24 +180,14 @@ impl Scan {
 
     /// Says whether the next scalar is a key.
     fn is_key(&self) -> bool {
-        matches!(
-            self.open.last(),
-            Some(Open {
-                inside: Inside::Map { key: None, .. },
-                ..
-            })
-        )
+        matches!(self.open.last(), Some(Open { inside: Inside::Map { key: None, .. }, .. }))
     }
 
     /// Takes a key.
     fn key(&mut self, text: String, mark: Marker) -> Result<(), Fault> {
         self.count(1, mark)?;
         let at_top = self.open.len() == 1;
-        let Some(Open {
-            path,
-            inside: Inside::Map { key, seen },
-            ..
-        }) = self.open.last_mut()
+        let Some(Open { path, inside: Inside::Map { key, seen }, .. }) = self.open.last_mut()
         else {
             return Ok(());
         };
@@ -231,16 +196,9 @@ impl Scan {
         }
         if let Some(first) = seen.insert(text.clone(), mark.line()) {
             let full = join(path, &step(&text));
-            let key = full
-                .strip_prefix(&join(ROOT, ""))
-                .unwrap_or(&full)
-                .to_owned();
+            let key = full.strip_prefix(&join(ROOT, "")).unwrap_or(&full).to_owned();
             let wrong = format!("is given twice, first on line {first}");
-            self.faults.push(Fault {
-                line: mark.line(),
-                key,
-                wrong,
-            });
+            self.faults.push(Fault { line: mark.line(), key, wrong });
         }
         *key = Some((text, mark));
         Ok(())
@@ -251,28 +209,18 @@ impl Scan {
         self.count(1, mark)?;
         let (path, mark) = match self.open.last_mut() {
             None => (String::new(), mark),
-            Some(Open {
-                path,
-                inside: Inside::List { next },
-                ..
-            }) => {
+            Some(Open { path, inside: Inside::List { next }, .. }) => {
                 let path = format!("{path}[{next}]");
                 *next += 1;
                 (path, mark)
             }
-            Some(Open {
-                path,
-                inside: Inside::Map { key, .. },
-                ..
-            }) => match key.take() {
+            Some(Open { path, inside: Inside::Map { key, .. }, .. }) => match key.take() {
                 Some((key, mark)) => (join(path, &step(&key)), mark),
                 None => return Err(fault(mark, "a key must be a text")),
             },
         };
         let (line, index) = (mark.line(), mark.index());
-        self.lines
-            .marks
-            .insert(path.clone(), Mark { line, index, raw });
+        self.lines.marks.insert(path.clone(), Mark { line, index, raw });
         Ok(path)
     }
 
@@ -281,38 +229,23 @@ impl Scan {
         let values_before = self.values;
         let path = self.value(mark, None)?;
         if self.open.len() >= MAX_DEPTH {
-            return Err(fault(
-                mark,
-                format!("is nested deeper than {MAX_DEPTH} levels"),
-            ));
+            return Err(fault(mark, format!("is nested deeper than {MAX_DEPTH} levels")));
         }
-        self.open.push(Open {
-            path,
-            anchor,
-            values_before,
-            inside,
-        });
+        self.open.push(Open { path, anchor, values_before, inside });
         Ok(())
     }
 
     fn count(&mut self, values: u64, mark: Marker) -> Result<(), Fault> {
         self.values = self.values.saturating_add(values);
         if self.values > MAX_VALUES {
-            return Err(fault(
-                mark,
-                format!("the file holds more than {MAX_VALUES} values"),
-            ));
+            return Err(fault(mark, format!("the file holds more than {MAX_VALUES} values")));
         }
         Ok(())
     }
 }
 
 fn fault(mark: Marker, wrong: impl Into<String>) -> Fault {
-    Fault {
-        line: mark.line(),
-        key: String::new(),
-        wrong: wrong.into(),
-    }
+    Fault { line: mark.line(), key: String::new(), wrong: wrong.into() }
 }
 
 #[cfg(test)]
@@ -381,12 +314,7 @@ Butler-SOS:
 
     #[test]
     fn odd_files_are_faults() {
-        for text in [
-            "a: 1\n---\nb: 2\n",
-            "? [a]\n: b\n",
-            "a: *nowhere\n",
-            "a: [1\n",
-        ] {
+        for text in ["a: 1\n---\nb: 2\n", "? [a]\n: b\n", "a: *nowhere\n", "a: [1\n"] {
             assert!(scan(text).is_err(), "{text}");
         }
     }

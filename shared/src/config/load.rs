@@ -64,31 +64,18 @@ pub fn from_text(
         let wrong = "holds a key or a value that cannot be read, such as .inf, .nan or a tag";
         return Err(refused(file, wrong.to_owned()));
     };
-    let Environment {
-        layer: variables_layer,
-        variables,
-        problems,
-    } = resolve(environment, &known_keys());
+    let Environment { layer: variables_layer, variables, problems } =
+        resolve(environment, &known_keys());
     let Ok(tree) = layered(layer, variables_layer) else {
-        return Err(refused(
-            file,
-            "cannot be joined with the environment".to_owned(),
-        ));
+        return Err(refused(file, "cannot be joined with the environment".to_owned()));
     };
-    let places = Places {
-        file: file.to_owned(),
-        lines,
-        variables,
-    };
+    let places = Places { file: file.to_owned(), lines, variables };
     let root = match &tree.kind {
         ValueKind::Table(top) => top.get(ROOT),
         _ => None,
     };
     let Some(ValueKind::Table(root)) = root.map(|root| &root.kind) else {
-        return Err(refused(
-            file,
-            format!("holds nothing in its section {ROOT}"),
-        ));
+        return Err(refused(file, format!("holds nothing in its section {ROOT}")));
     };
     let reader = Reader::new(&places);
     let config = read(&reader, Some(root));
@@ -126,23 +113,18 @@ fn read(reader: &Reader<'_>, table: Option<&Map<String, Value>>) -> Config {
     let names = collector.app_names.is_some();
     let writer = writer::read(&root, &broker, names, memory_usage_instance);
     not_done::read(&root);
-    let shutdown_grace = root.duration(
-        "shutdownGrace",
-        SHUTDOWN_GRACE,
-        Duration::ZERO..=LONGEST_SHUTDOWN_GRACE,
-    );
-    let config = Config {
-        logging,
-        heartbeat,
-        broker,
-        collector,
-        writer,
-        shutdown_grace,
-    };
+    let shutdown_grace =
+        root.duration("shutdownGrace", SHUTDOWN_GRACE, Duration::ZERO..=LONGEST_SHUTDOWN_GRACE);
+    let config = Config { logging, heartbeat, broker, collector, writer, shutdown_grace };
     if config.heartbeat_hides_programs() {
         let what = "every program beats this one URL, so a dead program stays hidden; \
                     put %7Bprocess%7D into it, or give collector and writer their own heartbeat";
         root.warn("heartbeat", what);
+    }
+    if config.home_assistant_is_not_heard() {
+        let what = "nobody can subscribe to the embedded broker: broker.embedded.mqttListener is \
+                    null, and Home Assistant hears nothing";
+        root.warn("collector", what);
     }
     root.finish_with_warnings();
     config
@@ -177,18 +159,12 @@ fn check_top(lines: &Lines, file: &Path) -> Result<(), ConfigError> {
                 has_root = true;
                 continue;
             }
-            BUTLER_ROOT => (
-                "this is a Butler file; Footman reads those of Butler SOS",
-                None,
-            ),
+            BUTLER_ROOT => ("this is a Butler file; Footman reads those of Butler SOS", None),
             _ => ("unknown root", Some(ROOT.to_owned())),
         };
         problems.push(Problem {
             key: key.clone(),
-            place: Place::Line {
-                file: file.to_owned(),
-                line: *line,
-            },
+            place: Place::Line { file: file.to_owned(), line: *line },
             wrong: wrong.to_owned(),
             allowed: None,
             nearest,
@@ -197,47 +173,25 @@ fn check_top(lines: &Lines, file: &Path) -> Result<(), ConfigError> {
     if problems.is_empty() && !has_root {
         return Err(refused(file, format!("has no section {ROOT}")));
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigError {
-            problems,
-            warnings: Vec::new(),
-        })
-    }
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems, warnings: Vec::new() }) }
 }
 
 /// The error of a file that was not looked at any further.
 fn refused(file: &Path, wrong: String) -> ConfigError {
     let place = Place::File(file.to_owned());
-    let problem = Problem {
-        key: String::new(),
-        place,
-        wrong,
-        allowed: None,
-        nearest: None,
-    };
-    ConfigError {
-        problems: vec![problem],
-        warnings: Vec::new(),
-    }
+    let problem = Problem { key: String::new(), place, wrong, allowed: None, nearest: None };
+    ConfigError { problems: vec![problem], warnings: Vec::new() }
 }
 
 fn unreadable(file: &Path, faults: Vec<Fault>) -> ConfigError {
     let problems = faults.into_iter().map(|fault| Problem {
         key: fault.key,
-        place: Place::Line {
-            file: file.to_owned(),
-            line: fault.line,
-        },
+        place: Place::Line { file: file.to_owned(), line: fault.line },
         wrong: fault.wrong,
         allowed: None,
         nearest: None,
     });
-    ConfigError {
-        problems: problems.collect(),
-        warnings: Vec::new(),
-    }
+    ConfigError { problems: problems.collect(), warnings: Vec::new() }
 }
 
 /// Problems in the order of the file, those of variables last.

@@ -47,8 +47,5 @@ pub(super) fn read(root: &Section<'_>) -> Logging {
     let level = root.one_of("logLevel", &LEVELS, LogLevel::Info, "info");
     let to_files = root.flag("fileLogging", false);
     let directory = root.quiet_if(!to_files, |root| root.path("logDirectory", DIRECTORY));
-    Logging {
-        level,
-        directory: to_files.then_some(directory),
-    }
+    Logging { level, directory: to_files.then_some(directory) }
 }

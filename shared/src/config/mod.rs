@@ -51,6 +51,12 @@ pub use writer::{Batch, IncludeFields, Writer};
 /// The root of the configuration, which it shares with the predecessor.
 const ROOT: &str = "Butler-SOS";
 
+/// Reads a duration as Footman's own sections write them, for programs that take one elsewhere.
+/// The error is the form that is allowed.
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    units::duration(text).ok_or(units::DURATION_FORM)
+}
+
 /// Everything the programs obey.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -74,15 +80,21 @@ impl Config {
         matches!(self.broker.transport, Transport::Embedded(_))
     }
 
+    /// Says whether messages for Home Assistant go where nobody can subscribe.
+    fn home_assistant_is_not_heard(&self) -> bool {
+        let is_closed = matches!(
+            &self.broker.transport,
+            Transport::Embedded(embedded) if embedded.mqtt_listener.is_none()
+        );
+        is_closed && self.collector.home_assistant.is_some()
+    }
+
     /// Says whether several programs beat one heartbeat URL, which hides that one of them is dead.
     pub fn heartbeat_hides_programs(&self) -> bool {
         let parts_have_their_own =
             self.collector.heartbeat.is_some() && self.writer.heartbeat.is_some();
         !self.needs_one_process()
             && !parts_have_their_own
-            && self
-                .heartbeat
-                .as_ref()
-                .is_some_and(|heartbeat| !heartbeat.names_its_program())
+            && self.heartbeat.as_ref().is_some_and(|heartbeat| !heartbeat.names_its_program())
     }
 }

@@ -8,12 +8,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let name = name.to_lowercase();
     known
         .into_iter()
-        .map(|known| {
-            (
-                strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase()),
-                known,
-            )
-        })
+        .map(|known| (strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase()), known))
         .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known)

@@ -20,10 +20,7 @@ const LOG_SOURCES: [&str; 5] = ["engine", "proxy", "repository", "scheduler", "q
 pub(super) fn read(root: &Section<'_>) {
     root.ignore(&NEUTRAL);
     for (key, what) in [
-        (
-            "userEvents",
-            "user events (connections and sessions as they begin and end)",
-        ),
+        ("userEvents", "user events (connections and sessions as they begin and end)"),
         ("auditEvents", "audit events"),
         ("newRelic", "events and metrics in New Relic"),
     ] {
@@ -43,9 +40,6 @@ pub(super) fn read(root: &Section<'_>) {
         .collect();
     if !enabled.is_empty() {
         let sources = enabled.join(", ");
-        root.warn(
-            "logEvents",
-            format!("log events ({sources}) stop arriving: {KEEP}"),
-        );
+        root.warn("logEvents", format!("log events ({sources}) stop arriving: {KEEP}"));
     }
 }

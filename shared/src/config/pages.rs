@@ -55,29 +55,18 @@ pub(super) fn read_collector(section: Section<'_>) -> CollectorHttp {
     }
     if password_hash.is_none() && !listen.ip().is_loopback() {
         let wrong = format!("{listen} can be reached from elsewhere, and there is no passwordHash");
-        section.problem(
-            "listen",
-            wrong,
-            Some("a loopback address, or any with a passwordHash"),
-        );
+        section.problem("listen", wrong, Some("a loopback address, or any with a passwordHash"));
     }
     let show_users = section.flag("showUsers", false);
     section.finish();
-    CollectorHttp {
-        listen,
-        password_hash,
-        show_users,
-    }
+    CollectorHttp { listen, password_hash, show_users }
 }
 
 /// Reads `writer.http`.
 pub(super) fn read_writer(section: Section<'_>) -> WriterHttp {
     let listen = section.listen("listen", WRITER_LISTEN);
     section.finish();
-    WriterHttp {
-        listen,
-        may_move: listen == WRITER_LISTEN,
-    }
+    WriterHttp { listen, may_move: listen == WRITER_LISTEN }
 }
 
 /// Reads `dockerHealthCheck`.

@@ -25,28 +25,19 @@ impl Places {
             return Place::Variable(name.to_owned());
         }
         match upwards(path).find_map(|above| self.lines.line(above)) {
-            Some(line) => Place::Line {
-                file: self.file.clone(),
-                line,
-            },
+            Some(line) => Place::Line { file: self.file.clone(), line },
             None => Place::File(self.file.clone()),
         }
     }
 
     /// The environment variable that set a key, itself or with what is around it.
     pub(super) fn variable(&self, path: &str) -> Option<&str> {
-        upwards(path)
-            .find_map(|above| self.variables.get(above))
-            .map(String::as_str)
+        upwards(path).find_map(|above| self.variables.get(above)).map(String::as_str)
     }
 
     /// A plain scalar as it is written in the file.
     pub(super) fn raw(&self, path: &str) -> Option<&str> {
-        if self.variable(path).is_some() {
-            None
-        } else {
-            self.lines.raw(path)
-        }
+        if self.variable(path).is_some() { None } else { self.lines.raw(path) }
     }
 
     /// Finds a file: from the working directory, then from the configuration file's.
@@ -70,10 +61,7 @@ impl Places {
                 Err(format!("names {}, which is a directory", found.display()))
             }
             Ok(_) => Ok(found),
-            Err(error) => Err(format!(
-                "names {}, which cannot be read: {error}",
-                found.display()
-            )),
+            Err(error) => Err(format!("names {}, which cannot be read: {error}", found.display())),
         }
     }
 }
@@ -105,17 +93,11 @@ mod tests {
     #[test]
     fn a_missing_key_stands_where_its_section_does() {
         let places = places(Path::new("f.yaml"));
-        let line = |line| Place::Line {
-            file: "f.yaml".into(),
-            line,
-        };
+        let line = |line| Place::Line { file: "f.yaml".into(), line };
         assert_eq!(places.place("heartbeat.enable"), line(3));
         assert_eq!(places.place("heartbeat.remoteURL"), line(2));
         assert_eq!(places.place("influxdbConfig.host"), line(1));
-        assert_eq!(
-            places.place("cert.x[0]"),
-            Place::Variable("FOOTMAN__CERT".to_owned())
-        );
+        assert_eq!(places.place("cert.x[0]"), Place::Variable("FOOTMAN__CERT".to_owned()));
     }
 
     #[test]
@@ -123,21 +105,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("a.pem"), "a").unwrap();
         let places = places(&directory.path().join("f.yaml"));
-        assert_eq!(
-            places.readable(Path::new("a.pem")),
-            Ok(directory.path().join("a.pem"))
-        );
-        assert!(
-            places
-                .readable(Path::new("b.pem"))
-                .unwrap_err()
-                .contains("b.pem")
-        );
-        assert!(
-            places
-                .readable(directory.path())
-                .unwrap_err()
-                .contains("directory")
-        );
+        assert_eq!(places.readable(Path::new("a.pem")), Ok(directory.path().join("a.pem")));
+        assert!(places.readable(Path::new("b.pem")).unwrap_err().contains("b.pem"));
+        assert!(places.readable(directory.path()).unwrap_err().contains("directory"));
     }
 }

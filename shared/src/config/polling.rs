@@ -86,9 +86,8 @@ pub(super) fn read_repository(app_names: Section<'_>, discovery: Section<'_>) ->
     let is_on = discovery.flag("enable", false);
     let app_names = app_names.quiet_unless(names || is_on);
     let discovery = discovery.quiet_unless(is_on);
-    let interval = app_names.quiet_if(!names, |section| {
-        section.milliseconds("extractInterval", APP_NAMES_INTERVAL_MS)
-    });
+    let interval = app_names
+        .quiet_if(!names, |section| section.milliseconds("extractInterval", APP_NAMES_INTERVAL_MS));
     let repository = app_names.required_host("hostIP");
     app_names.finish();
     let repository = repository.map(|found| (found.host, found.port.unwrap_or(REPOSITORY_PORT)));
@@ -101,19 +100,9 @@ pub(super) fn read_repository(app_names: Section<'_>, discovery: Section<'_>) ->
     let exclude = discovery.texts("exclude", &[]);
     let tags = discovery.pairs("tags");
     discovery.finish();
-    let found = Discovery {
-        interval: discovery_interval,
-        exclude,
-        tags,
-        host: host.clone(),
-        port,
-    };
+    let found = Discovery { interval: discovery_interval, exclude, tags, host: host.clone(), port };
     Repository {
-        app_names: names.then_some(AppNames {
-            interval,
-            host,
-            port,
-        }),
+        app_names: names.then_some(AppNames { interval, host, port }),
         discovery: is_on.then_some(found),
     }
 }

@@ -79,7 +79,5 @@ fn listed(problems: &[Problem]) -> String {
         1 => "the configuration holds a mistake".to_owned(),
         many => format!("the configuration holds {many} mistakes"),
     };
-    problems
-        .iter()
-        .fold(count, |text, problem| format!("{text}\n  {problem}"))
+    problems.iter().fold(count, |text, problem| format!("{text}\n  {problem}"))
 }

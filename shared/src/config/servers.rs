@@ -71,11 +71,8 @@ pub(super) struct Site {
 }
 
 const HEALTH_INTERVAL_MS: u32 = 30_000;
-const VERIFY: [(&str, Verify); 3] = [
-    ("full", Verify::Full),
-    ("chain", Verify::Chain),
-    ("none", Verify::None),
-];
+const VERIFY: [(&str, Verify); 3] =
+    [("full", Verify::Full), ("chain", Verify::Chain), ("none", Verify::None)];
 
 /// Reads `collector.servers`.
 pub(super) fn read_tls(collector: &Section<'_>) -> BTreeMap<String, ServerTls> {
@@ -89,10 +86,7 @@ pub(super) fn read_tls(collector: &Section<'_>) -> BTreeMap<String, ServerTls> {
             server.problem("tlsServerName", format!("{name:?} is no host name"), None);
         }
         server.finish();
-        ServerTls {
-            tls_server_name,
-            verify: is_given.then_some(verify),
-        }
+        ServerTls { tls_server_name, verify: is_given.then_some(verify) }
     });
     named.into_iter().collect()
 }
@@ -137,11 +131,7 @@ pub(super) fn read(
         }
     }
     section.finish();
-    Site {
-        interval,
-        reject_unauthorized,
-        servers,
-    }
+    Site { interval, reject_unauthorized, servers }
 }
 
 fn read_server(
@@ -153,10 +143,7 @@ fn read_server(
 ) -> Server {
     let host = section.required_host("host");
     if host.as_ref().is_some_and(|host| host.port.is_none()) {
-        section.warn(
-            "host",
-            "has no port: 443 is asked, and engines listen on 4747",
-        );
+        section.warn("host", "has no port: 443 is asked, and engines listen on 4747");
     }
     let name = section.required_text("serverName");
     let description = section.text("serverDescription", "");
@@ -181,16 +168,7 @@ fn read_server(
         None => Verify::Full,
     };
     let host = host.map(|host| host.authority()).unwrap_or_default();
-    Server {
-        name,
-        description,
-        host,
-        tags,
-        headers,
-        sessions,
-        tls_server_name,
-        verify,
-    }
+    Server { name, description, host, tags, headers, sessions, tls_server_name, verify }
 }
 
 fn read_sessions(section: Section<'_>, polls_sessions: bool) -> Option<ServerSessions> {
@@ -198,10 +176,7 @@ fn read_sessions(section: Section<'_>, polls_sessions: bool) -> Option<ServerSes
     let section = section.quiet_unless(enabled);
     let host = section.required_host("host");
     if host.as_ref().is_some_and(|host| host.port.is_none()) {
-        section.warn(
-            "host",
-            "has no port: 443 is asked, and proxies listen on 4243",
-        );
+        section.warn("host", "has no port: 443 is asked, and proxies listen on 4243");
     }
     let prefixes = section.items("virtualProxies", |proxy| {
         let prefix = proxy.required_text("virtualProxy");
@@ -211,11 +186,7 @@ fn read_sessions(section: Section<'_>, polls_sessions: bool) -> Option<ServerSes
     if prefixes.is_empty() && !section.is_given("virtualProxies") {
         section.missing("virtualProxies");
     } else if prefixes.is_empty() {
-        section.problem(
-            "virtualProxies",
-            "is empty",
-            Some("at least one virtual proxy"),
-        );
+        section.problem("virtualProxies", "is empty", Some("at least one virtual proxy"));
     }
     let mut virtual_proxies: Vec<String> = Vec::with_capacity(prefixes.len());
     for (index, prefix) in prefixes.into_iter().enumerate() {
@@ -233,10 +204,7 @@ fn read_sessions(section: Section<'_>, polls_sessions: bool) -> Option<ServerSes
     }
     section.finish();
     let host = host.map(|host| host.authority()).unwrap_or_default();
-    enabled.then_some(ServerSessions {
-        host,
-        virtual_proxies,
-    })
+    enabled.then_some(ServerSessions { host, virtual_proxies })
 }
 
 /// Compares the tags of a server with those that every server should have.

@@ -47,10 +47,8 @@ pub enum HomeAssistantDiscovery {
 const MQTT_PORT: u16 = 1883;
 const BASE_TOPIC: &str = "butler-sos/";
 const DISCOVERY_PREFIX: &str = "homeassistant";
-const FORMS: [(&str, HomeAssistantDiscovery); 2] = [
-    ("device", HomeAssistantDiscovery::Device),
-    ("component", HomeAssistantDiscovery::Component),
-];
+const FORMS: [(&str, HomeAssistantDiscovery); 2] =
+    [("device", HomeAssistantDiscovery::Device), ("component", HomeAssistantDiscovery::Component)];
 /// The form of a topic, for messages.
 const TOPIC_FORM: &str = "a topic without +, # and null characters";
 
@@ -72,14 +70,7 @@ pub(super) fn read_predecessor_topics(
     let tls = read_tls(own.own_section("tls"));
     own.finish();
     let host = host.filter(|_| enabled)?.bare().to_owned();
-    Some(PredecessorTopics {
-        host,
-        port,
-        base_topic,
-        username,
-        password,
-        tls,
-    })
+    Some(PredecessorTopics { host, port, base_topic, username, password, tls })
 }
 
 /// Reads `collector.homeAssistant`.
@@ -94,12 +85,7 @@ pub(super) fn read_home_assistant(section: Section<'_>) -> Option<HomeAssistant>
             TOPIC_FORM,
         ),
         url: section.optional_url("url", &["http", "https"]),
-        discovery: section.one_of(
-            "discovery",
-            &FORMS,
-            HomeAssistantDiscovery::Device,
-            "device",
-        ),
+        discovery: section.one_of("discovery", &FORMS, HomeAssistantDiscovery::Device, "device"),
     };
     section.finish();
     enabled.then_some(found)

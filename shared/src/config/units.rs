@@ -15,21 +15,11 @@ pub(super) const RETENTION_FORM: &str =
     "a duration of InfluxDB such as 10d, 12h or 2w, at least 1s, or INF for ever";
 
 /// The units of a duration in milliseconds, the largest first.
-const DURATION_UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const DURATION_UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 /// The units of a size in bytes, the largest first.
-const SIZE_UNITS: [(&str, u64); 5] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("B", 1),
-];
+const SIZE_UNITS: [(&str, u64); 5] =
+    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 /// The units of InfluxDB in nanoseconds.
 const RETENTION_UNITS: [(&str, u64); 9] = [
     ("ns", 1),
@@ -67,10 +57,7 @@ pub(super) fn size_text(bytes: u64) -> String {
 }
 
 /// Reads a retention duration of InfluxDB; the inner option is none for ever.
-#[expect(
-    clippy::option_option,
-    reason = "no retention, and retention without an end, differ"
-)]
+#[expect(clippy::option_option, reason = "no retention, and retention without an end, differ")]
 pub(super) fn retention(text: &str) -> Option<Option<Duration>> {
     if text.eq_ignore_ascii_case("inf") {
         return Some(None);
@@ -79,9 +66,7 @@ pub(super) fn retention(text: &str) -> Option<Option<Duration>> {
     let mut total: u64 = 0;
     while !rest.is_empty() {
         let (number, after) = split_number(rest)?;
-        let end = after
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(after.len());
+        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, next) = after.split_at_checked(end)?;
         total = total.checked_add(number.checked_mul(nanoseconds(unit)?)?)?;
         rest = next;
@@ -92,10 +77,7 @@ pub(super) fn retention(text: &str) -> Option<Option<Duration>> {
 
 /// How many nanoseconds one unit of InfluxDB has.
 fn nanoseconds(unit: &str) -> Option<u64> {
-    RETENTION_UNITS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .map(|(_, factor)| *factor)
+    RETENTION_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor)
 }
 
 /// Splits `30s` into 30 and `s`.
@@ -117,10 +99,7 @@ fn written(count: u64, units: &[(&str, u64)], zero: &str) -> String {
     units
         .iter()
         .find(|(_, factor)| count >= *factor && count.is_multiple_of(*factor))
-        .map_or_else(
-            || zero.to_owned(),
-            |(name, factor)| format!("{}{name}", count / factor),
-        )
+        .map_or_else(|| zero.to_owned(), |(name, factor)| format!("{}{name}", count / factor))
 }
 
 #[cfg(test)]
@@ -138,11 +117,7 @@ mod tests {
             ("0s", 0),
         ];
         for (text, millis) in cases {
-            assert_eq!(
-                duration(text),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
     }
 
@@ -171,25 +146,12 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        for (text, bytes) in [
-            ("0B", 0),
-            ("512B", 512),
-            ("1KiB", 1024),
-            ("256MiB", 256 << 20),
-            ("1GiB", 1 << 30),
-        ] {
+        for (text, bytes) in
+            [("0B", 0), ("512B", 512), ("1KiB", 1024), ("256MiB", 256 << 20), ("1GiB", 1 << 30)]
+        {
             assert_eq!(size(text), Some(bytes), "{text}");
         }
-        for text in [
-            "",
-            "1",
-            "1GB",
-            "1gib",
-            "1 GiB",
-            "1.5GiB",
-            "GiB",
-            "99999999999TiB",
-        ] {
+        for text in ["", "1", "1GB", "1gib", "1 GiB", "1.5GiB", "GiB", "99999999999TiB"] {
             assert_eq!(size(text), None, "{text}");
         }
     }
@@ -217,18 +179,7 @@ mod tests {
         ] {
             assert_eq!(retention(text), expected, "{text}");
         }
-        for text in [
-            "",
-            "10",
-            "d",
-            "10 d",
-            "10y",
-            "0s",
-            "0d",
-            "5ms",
-            "99999999999w",
-            "10dd",
-        ] {
+        for text in ["", "10", "d", "10 d", "10y", "0s", "0d", "5ms", "99999999999w", "10dd"] {
             assert_eq!(retention(text), None, "{text}");
         }
     }

@@ -90,26 +90,17 @@ pub(super) fn read(
     let points = batch.number("maxPoints", MAX_POINTS, 1..=MOST_POINTS);
     let max_age = batch.duration("maxAge", MAX_AGE, SHORTEST_AGE..=LONGEST_AGE);
     batch.finish();
-    let requests = own.number(
-        "maxRequestsInFlight",
-        MAX_REQUESTS_IN_FLIGHT,
-        1..=MOST_REQUESTS_IN_FLIGHT,
-    );
+    let requests =
+        own.number("maxRequestsInFlight", MAX_REQUESTS_IN_FLIGHT, 1..=MOST_REQUESTS_IN_FLIGHT);
     let storing = influxdb::read(root.section("influxdbConfig"), own.own_section("influxdb"));
     let line_protocol_file = own.optional_text("lineProtocolFile").map(PathBuf::from);
     if storing.influxdb.is_some() && line_protocol_file.is_some() {
-        own.warn(
-            "lineProtocolFile",
-            "has no effect: influxdbConfig is enabled",
-        );
+        own.warn("lineProtocolFile", "has no effect: influxdbConfig is enabled");
     }
     let writer = Writer {
         instance: own.optional_text("instance"),
         consumer_group,
-        batch: Batch {
-            max_points: points as usize,
-            max_age,
-        },
+        batch: Batch { max_points: points as usize, max_age },
         max_requests_in_flight: requests as usize,
         influxdb: storing.influxdb,
         include_fields: storing.include_fields,

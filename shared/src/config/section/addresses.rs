@@ -40,18 +40,11 @@ impl Section<'_> {
         text: &str,
         schemes: &[&str],
     ) -> Option<Url> {
-        let forms: Vec<String> = schemes
-            .iter()
-            .map(|scheme| format!("{scheme}://host"))
-            .collect();
+        let forms: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://host")).collect();
         let allowed = forms.join(" or ");
         // What stands before an @ may be a password.
         let hidden = text.contains('@');
-        let value = if hidden {
-            "the text".to_owned()
-        } else {
-            shown(text)
-        };
+        let value = if hidden { "the text".to_owned() } else { shown(text) };
         let Ok(url) = Url::parse(text) else {
             self.problem(key, format!("{value} is no URL"), Some(&allowed));
             return None;
@@ -84,11 +77,7 @@ impl Section<'_> {
     /// A host that must be written, without a port.
     pub(in crate::config) fn required_bare_host(&self, key: &'static str) -> Option<HostPort> {
         let text = self.required_text(key);
-        if text.trim().is_empty() {
-            None
-        } else {
-            self.bare_host(key, &text)
-        }
+        if text.trim().is_empty() { None } else { self.bare_host(key, &text) }
     }
 
     /// A host with a default, without a port.
@@ -127,21 +116,13 @@ impl Section<'_> {
     /// A file that must be named and readable.
     pub(in crate::config) fn required_file(&self, key: &'static str) -> PathBuf {
         let text = self.required_text(key);
-        if text.trim().is_empty() {
-            PathBuf::new()
-        } else {
-            self.readable(key, &text)
-        }
+        if text.trim().is_empty() { PathBuf::new() } else { self.readable(key, &text) }
     }
 
     fn bare_host(&self, key: &str, text: &str) -> Option<HostPort> {
         let found = host_and_port(text).filter(|found| found.port.is_none());
         if found.is_none() {
-            self.problem(
-                key,
-                format!("{} is no host", shown(text)),
-                Some(BARE_HOST_FORM),
-            );
+            self.problem(key, format!("{} is no host", shown(text)), Some(BARE_HOST_FORM));
         }
         found
     }

@@ -107,9 +107,7 @@ impl<'r> Section<'r> {
         let mut pairs = Vec::new();
         for (name, text) in names.texts_in_order() {
             let raw = names.reader.places.raw(&names.path_of(&name));
-            let is_number = names
-                .value(&name)
-                .is_some_and(|value| is_number(&value.kind));
+            let is_number = names.value(&name).is_some_and(|value| is_number(&value.kind));
             let text = raw.filter(|_| is_number).map_or(text, str::to_owned);
             if !is_right(&name, &text) {
                 names.problem(&name, "is not allowed", Some(allowed));
@@ -127,8 +125,7 @@ impl<'r> Section<'r> {
         wrong: impl Into<String>,
         nearest: Option<&str>,
     ) {
-        self.section_of_names(key)
-            .problem_near(name, wrong, None, nearest);
+        self.section_of_names(key).problem_near(name, wrong, None, nearest);
     }
 
     /// Records something odd in one item of a list.
@@ -146,8 +143,7 @@ impl<'r> Section<'r> {
         schemes: &[&str],
     ) -> Option<Url> {
         let path = format!("{}[{index}]", self.path_of(key));
-        self.below(path, String::new(), None)
-            .parsed_url("", text, schemes)
+        self.below(path, String::new(), None).parsed_url("", text, schemes)
     }
 
     /// Records a mistake in one item of a list.
@@ -180,11 +176,7 @@ impl<'r> Section<'r> {
             Some(ValueKind::Table(table)) => Some(table),
             None => None,
             Some(kind) => {
-                self.problem(
-                    key,
-                    format!("is {}", kind_name(kind)),
-                    Some("names and values"),
-                );
+                self.problem(key, format!("is {}", kind_name(kind)), Some("names and values"));
                 None
             }
         };
@@ -224,8 +216,5 @@ impl<'r> Section<'r> {
 }
 
 fn is_number(kind: &ValueKind) -> bool {
-    matches!(
-        kind,
-        ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::Float(_)
-    )
+    matches!(kind, ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::Float(_))
 }

@@ -82,10 +82,7 @@ impl<'a> Reader<'a> {
 
     /// A reader that only learns which keys there are.
     pub(super) fn discovering(places: &'a Places) -> Self {
-        Self {
-            discovers: true,
-            ..Self::new(places)
-        }
+        Self { discovers: true, ..Self::new(places) }
     }
 
     /// The section at the root, of the predecessor.
@@ -176,23 +173,17 @@ impl<'r> Section<'r> {
         if broken {
             self.problem(key, "must be a section of keys and values", None);
         }
-        self.below(self.path_of(key), join(&self.pattern, key), table)
-            .quiet_unless(!broken)
+        self.below(self.path_of(key), join(&self.pattern, key), table).quiet_unless(!broken)
     }
 
     /// One of Footman's own sections below this one.
     pub(super) fn own_section(&self, key: &'static str) -> Section<'r> {
-        Section {
-            ours: true,
-            ..self.section(key)
-        }
+        Section { ours: true, ..self.section(key) }
     }
 
     /// Marks keys as known without looking at them.
     pub(super) fn ignore(&self, keys: &[&str]) {
-        self.asked
-            .borrow_mut()
-            .extend(keys.iter().map(|key| (*key).to_owned()));
+        self.asked.borrow_mut().extend(keys.iter().map(|key| (*key).to_owned()));
     }
 
     /// Records a mistake.
@@ -228,11 +219,7 @@ impl<'r> Section<'r> {
             if self.is_for_the_environment(key) {
                 let variable = variable_name(&self.path_of(key));
                 let wrong = "is refused by Butler SOS in this section of the file";
-                self.problem(
-                    key,
-                    wrong,
-                    Some(&format!("the environment variable {variable}")),
-                );
+                self.problem(key, wrong, Some(&format!("the environment variable {variable}")));
                 continue;
             }
             let asked = self.asked.borrow();
@@ -247,12 +234,7 @@ impl<'r> Section<'r> {
         for key in self.unknown() {
             let asked = self.asked.borrow();
             let near = nearest(key, asked.iter().map(String::as_str));
-            let warning = self.said(
-                key,
-                "unknown section, without effect".to_owned(),
-                None,
-                near,
-            );
+            let warning = self.said(key, "unknown section, without effect".to_owned(), None, near);
             self.reader.warnings.borrow_mut().push(warning);
         }
     }
@@ -260,21 +242,14 @@ impl<'r> Section<'r> {
     /// Says whether a key is known, but not in the file.
     fn is_for_the_environment(&self, key: &str) -> bool {
         let known = self.reader.known.borrow();
-        known
-            .get(&join(&self.pattern, key))
-            .is_some_and(|known| known.environment_only)
+        known.get(&join(&self.pattern, key)).is_some_and(|known| known.environment_only)
     }
 
     /// The keys that no getter asked for.
     fn unknown(&self) -> Vec<&'r str> {
         let asked = self.asked.borrow();
-        let keys = self
-            .table
-            .into_iter()
-            .flat_map(Map::keys)
-            .map(String::as_str);
-        keys.filter(|key| !self.is_quiet() && !asked.contains(*key))
-            .collect()
+        let keys = self.table.into_iter().flat_map(Map::keys).map(String::as_str);
+        keys.filter(|key| !self.is_quiet() && !asked.contains(*key)).collect()
     }
 
     /// A section below this one.
@@ -297,31 +272,19 @@ impl<'r> Section<'r> {
 
     /// The value of a key; none when it is absent or null.
     fn value(&self, key: &str) -> Option<&'r Value> {
-        self.table?
-            .get(key)
-            .filter(|value| value.kind != ValueKind::Nil)
+        self.table?.get(key).filter(|value| value.kind != ValueKind::Nil)
     }
 
     /// Records that a key exists.
     fn know(&self, key: &str, shape: Shape, default: Option<String>) {
         self.asked.borrow_mut().insert(key.to_owned());
-        let known = Known {
-            shape,
-            default,
-            environment_only: false,
-        };
-        self.reader
-            .known
-            .borrow_mut()
-            .insert(join(&self.pattern, key), known);
+        let known = Known { shape, default, environment_only: false };
+        self.reader.known.borrow_mut().insert(join(&self.pattern, key), known);
     }
 
     /// Says whether exactly this key was set by an environment variable, as text.
     fn is_variable(&self, key: &str) -> bool {
-        self.reader
-            .places
-            .variables
-            .contains_key(&self.path_of(key))
+        self.reader.places.variables.contains_key(&self.path_of(key))
     }
 
     fn said(
@@ -331,11 +294,7 @@ impl<'r> Section<'r> {
         allowed: Option<&str>,
         nearest: Option<&str>,
     ) -> Problem {
-        let key = if key.is_empty() {
-            self.path.clone()
-        } else {
-            self.path_of(key)
-        };
+        let key = if key.is_empty() { self.path.clone() } else { self.path_of(key) };
         Problem {
             place: self.reader.places.place(&key),
             key,

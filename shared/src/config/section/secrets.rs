@@ -13,6 +13,9 @@ const FILE_SUFFIX: &str = "File";
 /// How the default of a secret is written.
 const NOTHING: &str = "null";
 
+/// Something is wrong with a secret, and it is recorded.
+struct Recorded;
+
 impl Section<'_> {
     /// A secret that may be left out, written here or in the file that its sibling `…File` names.
     ///
@@ -20,50 +23,45 @@ impl Section<'_> {
     /// Butler SOS would refuse it in the file.
     pub(in crate::config) fn secret(&self, key: &'static str) -> Option<Secret> {
         self.know(key, Shape::Scalar, Some(NOTHING.to_owned()));
-        let file_key = format!("{key}{FILE_SUFFIX}");
-        let sibling = self.sibling(&file_key);
-        let direct = self.secret_text(key);
-        let named = if sibling {
-            self.written_text(&file_key)
-        } else {
-            None
-        };
-        match (direct, named.filter(|path| !path.is_empty())) {
-            (Some(direct), None) => Some(direct),
-            (None, Some(path)) => self.read_secret(&file_key, &path),
-            (None, None) => None,
-            (Some(direct), Some(path)) => {
-                match (self.is_variable(key), self.is_variable(&file_key)) {
-                    (true, false) => Some(direct),
-                    (false, true) => self.read_secret(&file_key, &path),
-                    _ => {
-                        let wrong = format!("is given, and so is {file_key}; only one may be");
-                        self.problem(key, wrong, None);
-                        None
-                    }
-                }
-            }
-        }
+        self.given_secret(key).ok().flatten()
     }
 
     /// A secret that must be given.
     pub(in crate::config) fn required_secret(&self, key: &'static str) -> Secret {
-        let before = self.reader.problems.borrow().len();
-        let secret = self.secret(key);
-        // What is given but wrong is no longer missing.
-        let is_wrong = self.reader.problems.borrow().len() > before;
         self.know(key, Shape::Scalar, None);
-        match secret {
-            Some(secret) => secret,
-            None if is_wrong => Secret::new(""),
-            None => Secret::new(self.missing(key)),
+        match self.given_secret(key) {
+            Ok(Some(secret)) => secret,
+            Ok(None) => Secret::new(self.missing(key)),
+            Err(Recorded) => Secret::new(""),
         }
     }
 
     /// A secret that is only ever in a file.
     pub(in crate::config) fn secret_file(&self, key: &'static str) -> Option<Secret> {
         let path = self.optional_text(key)?;
-        self.read_secret(key, &path)
+        self.read_secret(key, &path).ok().flatten()
+    }
+
+    /// The secret of a key or of its sibling; of the two, a variable has precedence over the file.
+    fn given_secret(&self, key: &'static str) -> Result<Option<Secret>, Recorded> {
+        let file_key = format!("{key}{FILE_SUFFIX}");
+        let named = if self.sibling(&file_key) { self.written_text(&file_key) } else { None };
+        let direct = self.secret_text(key)?;
+        match (direct, named.filter(|path| !path.is_empty())) {
+            (direct, None) => Ok(direct),
+            (None, Some(path)) => self.read_secret(&file_key, &path),
+            (Some(direct), Some(path)) => {
+                match (self.is_variable(key), self.is_variable(&file_key)) {
+                    (true, false) => Ok(Some(direct)),
+                    (false, true) => self.read_secret(&file_key, &path),
+                    _ => {
+                        let wrong = format!("is given, and so is {file_key}; only one may be");
+                        self.problem(key, wrong, None);
+                        Err(Recorded)
+                    }
+                }
+            }
+        }
     }
 
     /// Records the sibling that names a file; says whether it may be used.
@@ -88,41 +86,36 @@ impl Section<'_> {
     }
 
     /// The text of a secret as it is written; an empty one is left out.
-    fn secret_text(&self, key: &str) -> Option<Secret> {
-        let text = match &self.value(key)?.kind {
-            ValueKind::String(text) => text.clone(),
-            ValueKind::Boolean(_) | ValueKind::Table(_) | ValueKind::Array(_) => {
+    fn secret_text(&self, key: &str) -> Result<Option<Secret>, Recorded> {
+        let text = match self.value(key).map(|value| &value.kind) {
+            None => None,
+            Some(ValueKind::String(text)) => Some(text.clone()),
+            Some(ValueKind::Boolean(_) | ValueKind::Table(_) | ValueKind::Array(_)) => {
                 self.problem(key, "is no text", Some("a text, in quotes if need be"));
-                return None;
+                return Err(Recorded);
             }
-            _ => self.number_text(key)?,
+            Some(_) => self.number_text(key),
         };
-        (!text.is_empty()).then(|| Secret::new(text))
+        Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
     }
 
-    fn read_secret(&self, key: &str, path: &str) -> Option<Secret> {
+    /// Reads the file that a key names; not at all when the section has no effect.
+    fn read_secret(&self, key: &str, path: &str) -> Result<Option<Secret>, Recorded> {
         if self.is_quiet() {
-            return None;
+            return Ok(None);
         }
-        let read = self
-            .reader
-            .places
-            .readable(Path::new(path))
-            .and_then(|found| {
-                std::fs::read_to_string(&found).map_err(|error| {
-                    format!("names {}, which cannot be read: {error}", found.display())
-                })
-            });
-        match read {
-            Ok(text) if text.trim().is_empty() => {
-                self.problem(key, format!("names {path}, which is empty"), None);
-                None
-            }
-            Ok(text) => Some(Secret::new(text.trim())),
-            Err(wrong) => {
-                self.problem(key, wrong, None);
-                None
-            }
-        }
+        let read = self.reader.places.readable(Path::new(path)).and_then(|found| {
+            let read = std::fs::read_to_string(&found);
+            read.map_err(|error| {
+                format!("names {}, which cannot be read: {error}", found.display())
+            })
+        });
+        let wrong = match read {
+            Ok(text) if text.trim().is_empty() => format!("names {path}, which is empty"),
+            Ok(text) => return Ok(Some(Secret::new(text.trim()))),
+            Err(wrong) => wrong,
+        };
+        self.problem(key, wrong, None);
+        Err(Recorded)
     }
 }

@@ -34,8 +34,7 @@ impl Section<'_> {
 
     /// A flag with a default.
     pub(in crate::config) fn flag(&self, key: &'static str, default: bool) -> bool {
-        self.optional_flag(key, &default.to_string())
-            .unwrap_or(default)
+        self.optional_flag(key, &default.to_string()).unwrap_or(default)
     }
 
     /// A text with a default.
@@ -54,11 +53,7 @@ impl Section<'_> {
     ) -> String {
         let text = self.text(key, default);
         if !is_right(&text) {
-            self.problem(
-                key,
-                format!("{} is not allowed", shown(&text)),
-                Some(allowed),
-            );
+            self.problem(key, format!("{} is not allowed", shown(&text)), Some(allowed));
         }
         text
     }
@@ -72,6 +67,8 @@ impl Section<'_> {
                 text
             }
             Some(text) => text,
+            // What is given but no text is recorded already.
+            None if self.is_given(key) => String::new(),
             None => self.missing(key),
         }
     }
@@ -134,8 +131,7 @@ impl Section<'_> {
     /// An interval of the predecessor, in milliseconds.
     pub(in crate::config) fn milliseconds(&self, key: &'static str, default: u32) -> Duration {
         self.know(key, Shape::Scalar, Some(default.to_string()));
-        self.written_milliseconds(key)
-            .unwrap_or_else(|| Duration::from_millis(u64::from(default)))
+        self.written_milliseconds(key).unwrap_or_else(|| Duration::from_millis(u64::from(default)))
     }
 
     /// A duration of the predecessor that may be left out, in milliseconds.
@@ -151,8 +147,7 @@ impl Section<'_> {
         default: Duration,
         range: RangeInclusive<Duration>,
     ) -> Duration {
-        self.optional_duration(key, default, range)
-            .unwrap_or(default)
+        self.optional_duration(key, default, range).unwrap_or(default)
     }
 
     /// A duration that is none when it is left out, so that something else can decide.
@@ -165,21 +160,12 @@ impl Section<'_> {
         self.know(key, Shape::Scalar, Some(duration_text(default)));
         let text = self.united_text(key, DURATION_FORM)?;
         let found = duration(&text);
-        match found {
-            None => self.problem(
-                key,
-                format!("{} is no duration", shown(&text)),
-                Some(DURATION_FORM),
-            ),
-            Some(found) if !range.contains(&found) => {
-                let (least, most) = (duration_text(*range.start()), duration_text(*range.end()));
-                self.problem(
-                    key,
-                    format!("{} is out of range", shown(&text)),
-                    Some(&format!("from {least} to {most}")),
-                );
-            }
-            Some(_) => {}
+        if found.is_none() {
+            self.problem(key, format!("{} is no duration", shown(&text)), Some(DURATION_FORM));
+        } else if !found.is_some_and(|found| range.contains(&found)) {
+            let (least, most) = (duration_text(*range.start()), duration_text(*range.end()));
+            let allowed = format!("from {least} to {most}");
+            self.problem(key, format!("{} is out of range", shown(&text)), Some(&allowed));
         }
         found
     }
@@ -194,11 +180,7 @@ impl Section<'_> {
             None => self.problem(key, format!("{} is no size", shown(&text)), Some(SIZE_FORM)),
             Some(found) if found < least || i64::try_from(found).is_err() => {
                 let allowed = format!("at least {}", size_text(least));
-                self.problem(
-                    key,
-                    format!("{} is out of range", shown(&text)),
-                    Some(&allowed),
-                );
+                self.problem(key, format!("{} is out of range", shown(&text)), Some(&allowed));
             }
             Some(found) => return found,
         }
@@ -225,11 +207,7 @@ impl Section<'_> {
 
     /// A number as the text it is written as, with its zeros.
     pub(super) fn number_text(&self, key: &str) -> Option<String> {
-        let raw = self
-            .reader
-            .places
-            .raw(&self.path_of(key))
-            .map(str::to_owned);
+        let raw = self.reader.places.raw(&self.path_of(key)).map(str::to_owned);
         raw.or_else(|| scalar_text(&self.value(key)?.kind))
     }
 

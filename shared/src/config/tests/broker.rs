@@ -89,10 +89,7 @@ fn wrong_brokers_are_mistakes() {
             "embedded.mqttListener: \"1883\" is no address to listen on",
         ),
         ("type: nats\n  nats: {servers: []}", "nats.servers: is empty"),
-        (
-            "type: nats\n  nats: {servers: ['a:4222']}",
-            "nats.servers[0]: \"a:4222\" is no such URL",
-        ),
+        ("type: nats\n  nats: {servers: ['a:4222']}", "nats.servers[0]: \"a:4222\" is no such URL"),
         ("type: nats\n  nats: {replicas: 6}", "nats.replicas: 6 is not allowed"),
         (
             "type: nats\n  nats: {password: x}",
@@ -124,6 +121,8 @@ fn a_password_in_a_url_is_a_mistake_that_is_not_repeated() {
 fn odd_brokers_are_warned_of() {
     let tls = "broker: {type: mqtt, mqtt: {tls: {ca: root.pem}}}\n";
     assert!(warnings(&site_with(tls))[0].starts_with("broker.mqtt.tls: has no effect"));
+    let closed = "collector: {homeAssistant: {enable: true}}\n";
+    assert!(warnings(&site_with(closed))[0].contains("mqttListener"));
     let group = "broker: {type: mqtt}\nwriter: {consumerGroup: second}\n";
     assert!(warnings(&site_with(group))[0].starts_with("writer.consumerGroup: "));
 }

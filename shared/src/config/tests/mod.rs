@@ -35,9 +35,7 @@ struct Folder {
 impl Folder {
     /// A folder with certificate files, whose contents nobody reads here.
     fn new() -> Self {
-        let folder = Self {
-            directory: tempfile::tempdir().unwrap(),
-        };
+        let folder = Self { directory: tempfile::tempdir().unwrap() };
         for name in ["client.pem", "client_key.pem", "root.pem"] {
             folder.write(name, "no certificate");
         }
@@ -55,14 +53,8 @@ impl Folder {
     }
 
     fn read(&self, text: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-        let variables = environment
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()));
-        from_text(
-            text,
-            &self.path("footman.yaml"),
-            variables.collect::<Vec<_>>(),
-        )
+        let variables = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        from_text(text, &self.path("footman.yaml"), variables.collect::<Vec<_>>())
     }
 }
 
@@ -73,9 +65,7 @@ fn config(text: &str) -> Config {
 
 /// Reads a text and an environment that are right.
 fn loaded(text: &str, environment: &[(&str, &str)]) -> Loaded {
-    Folder::new()
-        .read(text, environment)
-        .unwrap_or_else(|error| panic!("{error}"))
+    Folder::new().read(text, environment).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Reads a text that is wrong; each mistake as `key: what is wrong`.
@@ -97,10 +87,7 @@ fn warnings(text: &str) -> Vec<String> {
 }
 
 fn told(problems: &[Problem]) -> Vec<String> {
-    problems
-        .iter()
-        .map(|problem| format!("{}: {}", problem.key, problem.wrong))
-        .collect()
+    problems.iter().map(|problem| format!("{}: {}", problem.key, problem.wrong)).collect()
 }
 
 /// A section put under the root of [`SITE`].

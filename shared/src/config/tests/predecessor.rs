@@ -25,14 +25,8 @@ fn a_small_file_runs_unchanged() {
     assert_eq!(collector.health_interval, Duration::from_secs(30));
     assert_eq!(collector.servers.len(), 1);
     let server = &collector.servers[0];
-    assert_eq!(
-        (server.name.as_str(), server.host.as_str()),
-        ("sense1", "sense1.example:4747")
-    );
-    assert_eq!(
-        server.sessions.as_ref().unwrap().virtual_proxies,
-        ["/", "/hdr"]
-    );
+    assert_eq!((server.name.as_str(), server.host.as_str()), ("sense1", "sense1.example:4747"));
+    assert_eq!(server.sessions.as_ref().unwrap().virtual_proxies, ["/", "/hdr"]);
     assert_eq!(server.verify, Verify::Full);
     let names = collector.app_names.as_ref().unwrap();
     assert_eq!((names.host.as_str(), names.port), ("10.0.0.5", 4242));
@@ -45,19 +39,11 @@ fn a_small_file_runs_unchanged() {
     assert!(writer.app_names_enabled && writer.include_fields.in_memory);
     let influxdb = writer.influxdb.as_ref().unwrap();
     assert_eq!(influxdb.url.as_str(), "http://127.0.0.1:8086/");
-    let Version::V1 {
-        database,
-        retention_policy,
-        credentials,
-    } = &influxdb.version
-    else {
+    let Version::V1 { database, retention_policy, credentials } = &influxdb.version else {
         panic!("{influxdb:?}")
     };
     assert_eq!(database, "senseops");
-    assert_eq!(
-        retention_policy.duration.duration,
-        Some(Duration::from_hours(240))
-    );
+    assert_eq!(retention_policy.duration.duration, Some(Duration::from_hours(240)));
     assert!(credentials.is_none());
 }
 
@@ -65,10 +51,7 @@ fn a_small_file_runs_unchanged() {
 fn a_large_file_says_what_stops_arriving_and_no_more() {
     let loaded = loaded(LARGE, &[]);
     let told = told(&loaded.warnings);
-    let keys: Vec<&str> = told
-        .iter()
-        .map(|line| line.split(':').next().unwrap())
-        .collect();
+    let keys: Vec<&str> = told.iter().map(|line| line.split(':').next().unwrap()).collect();
     assert_eq!(
         keys,
         [
@@ -88,31 +71,16 @@ fn a_large_file_says_what_stops_arriving_and_no_more() {
     assert_eq!(collector.health_interval, Duration::from_micros(20_000_500));
     assert_eq!(collector.docker_health_check, Some(12_398));
     assert_eq!(collector.prometheus.as_ref().unwrap().host, "0.0.0.0");
-    assert_eq!(
-        collector.uptime_monitor.as_ref().unwrap().log_level,
-        LogLevel::Verbose
-    );
+    assert_eq!(collector.uptime_monitor.as_ref().unwrap().log_level, LogLevel::Verbose);
     assert_eq!(collector.sessions.as_ref().unwrap().exclude.len(), 2);
-    let tags: Vec<_> = collector.servers[0]
-        .tags
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect();
-    assert_eq!(
-        tags,
-        ["server_group=DEV", "zone=7", "active=true", "brand=Dell"]
-    );
+    let tags: Vec<_> = collector.servers[0].tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(tags, ["server_group=DEV", "zone=7", "active=true", "brand=Dell"]);
     assert_eq!(collector.servers[0].headers[0].0, "X-My-Header-1");
     assert_eq!(collector.servers[0].headers[0].1.expose(), "0042");
     assert!(collector.servers[1].sessions.is_none());
     let influxdb = config.writer.influxdb.as_ref().unwrap();
     assert_eq!(influxdb.timeout, Duration::from_secs(12));
-    let Version::V3 {
-        database, token, ..
-    } = &influxdb.version
-    else {
-        panic!("{influxdb:?}")
-    };
+    let Version::V3 { database, token, .. } = &influxdb.version else { panic!("{influxdb:?}") };
     assert_eq!((database.as_str(), token.expose()), ("mydatabase", "00123"));
     assert!(matches!(config.broker.transport, Transport::Embedded(_)));
 }
@@ -146,10 +114,7 @@ logEvents: {source: {engine: {enable: false}}}
 fn optional_sections_may_be_absent() {
     let config = config(super::SITE);
     assert!(config.heartbeat.is_none() && config.collector.uptime_monitor.is_none());
-    assert_eq!(
-        config.writer.failed_polls.as_deref(),
-        Some("butler_sos_errors")
-    );
+    assert_eq!(config.writer.failed_polls.as_deref(), Some("butler_sos_errors"));
     assert_eq!(config.collector.health_interval, Duration::from_secs(30));
     assert!(config.collector.reject_unauthorized);
 }
@@ -177,10 +142,7 @@ appNames: {enableAppNameExtract: true, hostIP: <IP or FQDN>}
     );
     let told = mistakes(&text);
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(
-        told[0].starts_with("mqttConfig.brokerHost: \"<IP"),
-        "{told:?}"
-    );
+    assert!(told[0].starts_with("mqttConfig.brokerHost: \"<IP"), "{told:?}");
     assert!(told[1].starts_with("appNames.hostIP: \"<IP"), "{told:?}");
 }
 
@@ -196,17 +158,10 @@ fn failed_polls_are_not_stored_when_either_switch_is_off() {
         "errorTracking: {enable: false}",
         "errorTracking: {enable: true, influxdb: {enable: false}}",
     ] {
-        assert_eq!(
-            config(&site_with(section)).writer.failed_polls,
-            None,
-            "{section}"
-        );
+        assert_eq!(config(&site_with(section)).writer.failed_polls, None, "{section}");
     }
     let named = "errorTracking: {enable: true, influxdb: {enable: true, measurementName: errs}}";
-    assert_eq!(
-        config(&site_with(named)).writer.failed_polls.as_deref(),
-        Some("errs")
-    );
+    assert_eq!(config(&site_with(named)).writer.failed_polls.as_deref(), Some("errs"));
 }
 
 #[test]
@@ -215,10 +170,6 @@ fn unknown_sections_are_oddities_and_unknown_keys_mistakes() {
     assert_eq!(odd, ["heartbeats: unknown section, without effect"]);
     let text = site_with("heartbeat: {enable: true, remoteUrl: 'http://a', frequency: x}\n");
     let error = Folder::new().read(&text, &[]).unwrap_err();
-    let unknown = error
-        .problems
-        .iter()
-        .find(|p| p.wrong == "unknown key")
-        .unwrap();
+    let unknown = error.problems.iter().find(|p| p.wrong == "unknown key").unwrap();
     assert_eq!(unknown.nearest.as_deref(), Some("heartbeat.remoteURL"));
 }

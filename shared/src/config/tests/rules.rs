@@ -14,10 +14,8 @@ fn the_poll_timeout_is_lowered_for_short_intervals() {
     assert_eq!(collector.poll_timeout_at(Duration::from_secs(1)), Duration::from_millis(900));
     assert_eq!(
         warnings(&text),
-        [
-            "collector.pollTimeout: 5000 ms is not shorter than the 5000 ms of \
-             userSessions.pollingInterval: polls on that rhythm may take 4500 ms"
-        ]
+        ["collector.pollTimeout: 5000 ms is not shorter than the 5000 ms of \
+             userSessions.pollingInterval: polls on that rhythm may take 4500 ms"]
     );
 }
 
