@@ -60,11 +60,7 @@ mod tests {
     #[test]
     fn no_formatter_shows_the_text() {
         let secret = Secret::new("MARKER");
-        let shown = format!(
-            "{secret} {secret:?} {:#?} {:?}",
-            Some(&secret),
-            vec![&secret]
-        );
+        let shown = format!("{secret} {secret:?} {:#?} {:?}", Some(&secret), vec![&secret]);
         assert!(!shown.contains("MARKER"), "{shown}");
         assert_eq!(secret.to_string(), "***");
     }
