@@ -101,6 +101,7 @@ fn alert_received(alert: AlertDescription, context: &Context<'_>) -> (&'static s
         AlertDescription::CertificateRequired
         | AlertDescription::BadCertificate
         | AlertDescription::UnknownCA
+        | AlertDescription::DecryptError
         | AlertDescription::CertificateUnknown
         | AlertDescription::AccessDenied
         | AlertDescription::UnsupportedCertificate => format!(

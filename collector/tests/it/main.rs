@@ -1,0 +1,11 @@
+//! The collector against the simulated site, over real TLS and the real outbox.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+mod certificates;
+mod faults;
+mod house;
+mod keeping;
+mod outbox;
+mod rhythm;
