@@ -59,11 +59,13 @@ pub fn from_text(
 ) -> Result<Loaded, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = scan(text).map_err(|faults| unreadable(file, faults))?;
-    check_top(&lines, file)?;
-    let Ok(layer) = file_layer(text) else {
+    let others = check_top(&lines, file)?;
+    let Ok(mut layer) = file_layer(text) else {
         let wrong = "holds a key or a value that cannot be read, such as .inf, .nan or a tag";
         return Err(refused(file, wrong.to_owned()));
     };
+    // Other names at the top would be read as paths into the tree.
+    layer.retain(|key, _| key == ROOT);
     let Environment { layer: variables_layer, variables, problems } =
         resolve(environment, &known_keys());
     let Ok(tree) = layered(layer, variables_layer) else {
@@ -80,7 +82,8 @@ pub fn from_text(
     let reader = Reader::new(&places);
     let config = read(&reader, Some(root));
     let findings = reader.findings();
-    let problems = in_order(problems.into_iter().chain(findings.problems).collect());
+    let problems = others.into_iter().chain(problems).chain(findings.problems);
+    let problems = in_order(problems.collect());
     let warnings = in_order(findings.warnings);
     if problems.is_empty() {
         Ok(Loaded { config, warnings })
@@ -149,31 +152,30 @@ fn read_file(path: &Path) -> Result<String, String> {
     }
 }
 
-/// Makes sure that the root is ours, and the only one.
-fn check_top(lines: &Lines, file: &Path) -> Result<(), ConfigError> {
-    let mut problems = Vec::new();
-    let mut has_root = false;
-    for (key, line) in lines.top() {
-        let (wrong, nearest) = match key.as_str() {
-            ROOT => {
-                has_root = true;
-                continue;
+/// Makes sure that the root is there; gives the mistakes about others beside it.
+fn check_top(lines: &Lines, file: &Path) -> Result<Vec<Problem>, ConfigError> {
+    let others = lines.top().iter().filter(|(key, _)| key != ROOT);
+    let problems: Vec<Problem> = others
+        .map(|(key, line)| {
+            let wrong = if key == BUTLER_ROOT {
+                "this is a Butler file; Footman reads those of Butler SOS"
+            } else {
+                "unknown root"
+            };
+            Problem {
+                key: key.clone(),
+                place: Place::Line { file: file.to_owned(), line: *line },
+                wrong: wrong.to_owned(),
+                allowed: Some(ROOT.to_owned()),
+                nearest: None,
             }
-            BUTLER_ROOT => ("this is a Butler file; Footman reads those of Butler SOS", None),
-            _ => ("unknown root", Some(ROOT.to_owned())),
-        };
-        problems.push(Problem {
-            key: key.clone(),
-            place: Place::Line { file: file.to_owned(), line: *line },
-            wrong: wrong.to_owned(),
-            allowed: None,
-            nearest,
-        });
+        })
+        .collect();
+    match (problems.len() == lines.top().len(), problems.is_empty()) {
+        (false, _) => Ok(problems),
+        (true, true) => Err(refused(file, format!("has no section {ROOT}"))),
+        (true, false) => Err(ConfigError { problems, warnings: Vec::new() }),
     }
-    if problems.is_empty() && !has_root {
-        return Err(refused(file, format!("has no section {ROOT}")));
-    }
-    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems, warnings: Vec::new() }) }
 }
 
 /// The error of a file that was not looked at any further.

@@ -180,6 +180,10 @@ fn read_sessions(section: Section<'_>, polls_sessions: bool) -> Option<ServerSes
     }
     let prefixes = section.items("virtualProxies", |proxy| {
         let prefix = proxy.required_text("virtualProxy");
+        if prefix.contains(|c: char| c.is_whitespace() || matches!(c, '?' | '#')) {
+            let wrong = format!("{prefix:?} is no prefix");
+            proxy.problem("virtualProxy", wrong, Some("/, or / and the prefix of the proxy"));
+        }
         proxy.finish();
         prefix
     });

@@ -59,13 +59,14 @@ fn another_root_is_refused() {
     for (text, said) in [
         (
             "Butler:\n  logLevel: info\n",
-            "f.yaml:1: Butler: this is a Butler file; Footman reads those of Butler SOS",
+            "f.yaml:1: Butler: this is a Butler file; Footman reads those of Butler SOS; \
+             allowed: Butler-SOS",
         ),
         (
             "Butler-SOS: {}\nButlerSOS: {}\n",
-            "f.yaml:2: ButlerSOS: unknown root; did you mean Butler-SOS?",
+            "f.yaml:2: ButlerSOS: unknown root; allowed: Butler-SOS",
         ),
-        ("a[99999999999]: 1\n", "f.yaml:1: a[99999999999]: unknown root; did you mean Butler-SOS?"),
+        ("a[99999999999]: 1\n", "f.yaml:1: a[99999999999]: unknown root; allowed: Butler-SOS"),
         ("", "f.yaml: has no section Butler-SOS"),
         ("- a\n- b\n", "f.yaml: has no section Butler-SOS"),
         ("Butler-SOS:\n", "f.yaml: holds nothing in its section Butler-SOS"),
@@ -74,6 +75,12 @@ fn another_root_is_refused() {
         let error = from_text(text, Path::new("f.yaml"), []).unwrap_err();
         assert_eq!(error.problems[0].to_string(), said, "{text}");
     }
+}
+
+#[test]
+fn another_root_hides_no_mistake() {
+    let told = mistakes(&format!("{SITE}  logLevel: loud\nx[99999999999]: {{a: 1}}\n"));
+    assert_eq!(told, ["logLevel: \"loud\" is not allowed", "x[99999999999]: unknown root"]);
 }
 
 #[test]

@@ -132,6 +132,10 @@ fn wrong_servers_are_mistakes() {
             "userSessions.virtualProxies: is empty",
         ),
         (
+            "host: 'a:1', serverName: one, userSessions: {enable: true, host: 'a:2', virtualProxies: [{virtualProxy: '/a b'}]}",
+            "userSessions.virtualProxies[0].virtualProxy: \"/a b\" is no prefix",
+        ),
+        (
             "host: 'a:1', serverName: one, userSessions: {host: 'a:2'}",
             "userSessions.enable: is missing",
         ),
