@@ -1,1 +1,12 @@
-//! footman
+#![doc = include_str!("../README.md")]
+
+pub mod cli;
+
+mod check;
+mod demo;
+mod run;
+
+mod configuration;
+#[cfg(feature = "mqtt-listener")]
+pub mod mqtt_listener;
+pub mod pipeline;

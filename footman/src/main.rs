@@ -1,2 +1,7 @@
 //! The program `footman`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    footman::cli::main()
+}

@@ -43,16 +43,22 @@ pub struct MqttListenerError {
 }
 
 /// A listener that has its address and does not answer yet.
-#[derive(Debug)]
 pub struct MqttListener {
     address: SocketAddr,
     listener: rmqtt::net::Listener,
 }
 
+impl std::fmt::Debug for MqttListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MqttListener").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl MqttListener {
     /// Takes the address; port 0 takes any.
     pub fn bind(wanted: SocketAddr) -> Result<Self, MqttListenerError> {
-        let failed = |error: rmqtt::Error| MqttListenerError { address: wanted, why: error.to_string() };
+        let failed =
+            |error: rmqtt::Error| MqttListenerError { address: wanted, why: error.to_string() };
         let listener = Builder::new()
             .name("mqtt")
             .laddr(wanted)
@@ -81,14 +87,16 @@ impl MqttListener {
         hooks.add(Type::MessagePublishCheckAcl, Box::new(SubscribersOnly)).await;
         hooks.start().await;
         let server = MqttServer::new(context.clone()).listener(self.listener).build();
-        let sender =
-            Sender::from_system(Id::new(NODE, LISTENER, None, None, SENDER.into(), None));
+        let sender = Sender::from_system(Id::new(NODE, LISTENER, None, None, SENDER.into(), None));
         let show = async {
             loop {
                 match events.recv().await {
                     Ok(event) => show(&context, &sender, event).await,
                     Err(RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "MQTT subscribers missed events: they came too fast.");
+                        tracing::warn!(
+                            missed,
+                            "MQTT subscribers missed events: they came too fast."
+                        );
                     }
                     Err(RecvError::Closed) => return,
                 }
@@ -126,9 +134,11 @@ async fn show(context: &ServerContext, sender: &Sender, event: Stored) {
 struct SubscribersOnly;
 
 #[async_trait]
+#[expect(elided_lifetimes_in_paths, reason = "the trait's own signature elides it")]
 impl Handler for SubscribersOnly {
-    async fn hook(&self, _parameter: &Parameter<'_>, _before: Option<HookResult>) -> ReturnType {
-        let refused = PublishAclResult::rejected(false, Some("this broker is for subscribers".into()));
+    async fn hook(&self, _parameter: &Parameter, _before: Option<HookResult>) -> ReturnType {
+        let refused =
+            PublishAclResult::rejected(false, Some("this broker is for subscribers".into()));
         (false, Some(HookResult::PublishAclResult(refused)))
     }
 }

@@ -22,12 +22,7 @@ const DEAD_LETTER_BYTES: u64 = 16 << 20;
 /// An event about `name`.
 fn event(name: &str) -> Unnumbered {
     let now = Timestamp::now();
-    let poll = Poll {
-        scheduled: now,
-        duration_ms: 1,
-        interval_ms: 1,
-        bytes: None,
-    };
+    let poll = Poll { scheduled: now, duration_ms: 1, interval_ms: 1, bytes: None };
     let event = Event::AppNames(AppNames {
         repository: name.to_owned(),
         poll,
@@ -55,11 +50,7 @@ impl Broker for Memory {
     async fn publish(&self, name: &str) {
         let event = event(name);
         let id = event.id().to_string();
-        let outgoing = Outgoing {
-            subject: subject(name),
-            id,
-            payload: event.numbered(1),
-        };
+        let outgoing = Outgoing { subject: subject(name), id, payload: event.numbered(1) };
         self.0.publish(outgoing).await.unwrap();
     }
 
@@ -84,11 +75,7 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     fn settings(directory: &TempDir) -> OutboxSettings {
-        OutboxSettings {
-            directory: directory.path().to_owned(),
-            max_bytes: 1 << 30,
-            max_age: None,
-        }
+        OutboxSettings { directory: directory.path().to_owned(), max_bytes: 1 << 30, max_age: None }
     }
 }
 
@@ -101,10 +88,7 @@ impl Broker for Embedded {
     }
 
     async fn publish(&self, name: &str) {
-        let entry = Entry {
-            subject: subject(name),
-            event: event(name),
-        };
+        let entry = Entry { subject: subject(name), event: event(name) };
         self.outbox.append(vec![entry], None).await.unwrap();
     }
 

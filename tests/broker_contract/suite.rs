@@ -18,11 +18,7 @@ pub(crate) async fn delivers_in_order_and_unchanged(broker: impl Broker) {
     let deliveries = receive(&mut *consumer, names.len()).await;
     assert_eq!(names_of(&deliveries), names);
     assert!(deliveries.iter().all(|delivery| !delivery.redelivered));
-    assert!(
-        deliveries
-            .iter()
-            .all(|d| d.subject.as_topic().starts_with("qliksense/v1/app-names/"))
-    );
+    assert!(deliveries.iter().all(|d| d.subject.as_topic().starts_with("qliksense/v1/app-names/")));
     assert!(deliveries.is_sorted_by_key(|delivery| delivery.tag));
 }
 
@@ -48,10 +44,7 @@ pub(crate) async fn gives_no_more_than_asked_for(broker: impl Broker) {
     let mut consumer = broker.consumer().await;
     let mut received = Vec::new();
     while received.len() < names.len() {
-        let some = timeout(PATIENCE, consumer.receive(3))
-            .await
-            .unwrap()
-            .unwrap();
+        let some = timeout(PATIENCE, consumer.receive(3)).await.unwrap().unwrap();
         assert!((1..=3).contains(&some.len()), "{}", some.len());
         received.extend(some);
     }
@@ -90,12 +83,7 @@ pub(crate) async fn survives_a_restart(broker: impl Broker) {
     let deliveries = receive(&mut *consumer, 20).await;
     consumer.ack(&tags_of(&deliveries[..8])).await.unwrap();
     consumer.close().await.unwrap();
-    broker
-        .dead_letters()
-        .await
-        .put(dead_letter("1"))
-        .await
-        .unwrap();
+    broker.dead_letters().await.put(dead_letter("1")).await.unwrap();
 
     let Some(broker) = broker.restarted().await else {
         return;
@@ -121,22 +109,12 @@ pub(crate) async fn keeps_dead_letters(broker: impl Broker) {
     let dead = broker.dead_letters().await;
     dead.put(dead_letter("1")).await.unwrap();
     dead.put(dead_letter("2")).await.unwrap();
-    dead.put(DeadLetter {
-        reason: "again".to_owned(),
-        ..dead_letter("1")
-    })
-    .await
-    .unwrap();
+    dead.put(DeadLetter { reason: "again".to_owned(), ..dead_letter("1") }).await.unwrap();
 
     let mut letters = dead.list().await.unwrap();
     letters.sort_by(|a, b| a.event_id.cmp(&b.event_id));
-    let [first, second] = &letters[..] else {
-        panic!("{letters:?}")
-    };
-    assert_eq!(
-        (first.event_id.as_str(), first.count, first.reason.as_str()),
-        ("1", 2, "again")
-    );
+    let [first, second] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!((first.event_id.as_str(), first.count, first.reason.as_str()), ("1", 2, "again"));
     assert!(first.first_time < first.last_time);
     assert_eq!((second.event_id.as_str(), second.count), ("2", 1));
     assert_eq!(second.payload().unwrap(), br#"{"id":  "2"}"#);
@@ -165,10 +143,7 @@ async fn receive(consumer: &mut dyn Consumer, count: usize) -> Vec<Delivery> {
 }
 
 fn names_of(deliveries: &[Delivery]) -> Vec<String> {
-    deliveries
-        .iter()
-        .map(|d| Envelope::decode(&d.payload).unwrap().subject)
-        .collect()
+    deliveries.iter().map(|d| Envelope::decode(&d.payload).unwrap().subject).collect()
 }
 
 fn tags_of(deliveries: &[Delivery]) -> Vec<DeliveryTag> {
@@ -178,10 +153,5 @@ fn tags_of(deliveries: &[Delivery]) -> Vec<DeliveryTag> {
 fn dead_letter(id: &str) -> DeadLetter {
     let payload = format!(r#"{{"id":  "{id}"}}"#);
     let subject = "qliksense/v1/health/a".to_owned();
-    DeadLetter::new(
-        id.to_owned(),
-        subject,
-        payload.as_bytes(),
-        "refused".to_owned(),
-    )
+    DeadLetter::new(id.to_owned(), subject, payload.as_bytes(), "refused".to_owned())
 }

@@ -19,14 +19,10 @@ pub struct Influxd {
 impl Influxd {
     /// Starts one and waits until it answers.
     pub async fn start() -> Self {
+        shared::lifecycle::install_crypto();
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
-        let mut influxd = Self {
-            directory,
-            port,
-            process: None,
-            client: reqwest::Client::new(),
-        };
+        let mut influxd = Self { directory, port, process: None, client: reqwest::Client::new() };
         influxd.write_configuration();
         influxd.restart().await;
         influxd
@@ -49,9 +45,7 @@ impl Influxd {
     pub async fn restart(&mut self) {
         drop(self.process.take());
         let mut command = Command::new("influxd");
-        command
-            .arg("-config")
-            .arg(self.directory.path().join("influxdb.conf"));
+        command.arg("-config").arg(self.directory.path().join("influxdb.conf"));
         let mut process = Process::start(&mut command, &self.directory.path().join("log"));
         process.listens(self.port).await;
         self.process = Some(process);
@@ -76,19 +70,13 @@ impl Influxd {
             return Vec::new();
         };
         let answer: Value = answer.json().await.unwrap_or_default();
-        let series = answer["results"][0]["series"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        let series = answer["results"][0]["series"].as_array().cloned().unwrap_or_default();
         series.iter().flat_map(rows_of).collect()
     }
 
     /// The first value of a query that gives one, e.g. a count; none without rows.
     pub async fn value(&self, database: &str, query: &str, column: &str) -> Option<Value> {
-        self.rows(database, query)
-            .await
-            .first()
-            .map(|row| row[column].clone())
+        self.rows(database, query).await.first().map(|row| row[column].clone())
     }
 }
 
@@ -102,10 +90,5 @@ fn rows_of(series: &Value) -> Vec<Value> {
         }
         Value::Object(row)
     };
-    series["values"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(row)
-        .collect()
+    series["values"].as_array().unwrap().iter().map(row).collect()
 }

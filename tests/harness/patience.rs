@@ -19,10 +19,7 @@ where
         if let Some(found) = look().await {
             return found;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {PATIENCE:?} in vain for: {what}"
-        );
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for: {what}");
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }

@@ -26,15 +26,9 @@ impl Process {
             .stderr(file)
             .spawn()
             .unwrap_or_else(|error| {
-                panic!(
-                    "{} does not start ({error}); ./test installs it",
-                    program.display()
-                )
+                panic!("{} does not start ({error}); ./test installs it", program.display())
             });
-        Self {
-            child,
-            log: log.to_owned(),
-        }
+        Self { child, log: log.to_owned() }
     }
 
     /// The process id.
@@ -58,10 +52,7 @@ impl Process {
     /// Sends a signal by name, e.g. `STOP`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &id])
-            .status()
-            .unwrap();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
         assert!(sent.success(), "kill -{name} {id}");
     }
 
@@ -91,9 +82,7 @@ impl Process {
                     let printed = std::fs::read_to_string(log).unwrap_or_default();
                     panic!("it ended with {status}:\n{printed}");
                 }
-                tokio::net::TcpStream::connect(("127.0.0.1", port))
-                    .await
-                    .ok()
+                tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
             }
         })
         .await;
@@ -108,10 +97,5 @@ impl Drop for Process {
 
 /// A port of the loopback interface that is free now.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
-

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -10,22 +9,15 @@ use tempfile::TempDir;
 use crate::patience::eventually;
 use crate::process::{Process, free_port};
 
-/// The path of a program of this workspace, built if need be.
+/// The path of a program of this workspace.
 ///
-/// Cargo builds the programs of other packages for nobody's tests, so this asks it to; when they
-/// are fresh that takes a moment only.
+/// Cargo builds it for the tests of its own package, so `--workspace` has it fresh; tests lie in
+/// `target/<profile>/deps`, programs one level above.
 pub fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let directory = BUILT.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let mut build = Command::new(env!("CARGO"));
-        build.current_dir(root).args(["build", "--locked", "--quiet", "-p", "footman", "--bins"]);
-        assert!(build.status().unwrap().success(), "the programs cannot be built");
-        // Tests lie in `target/<profile>/deps`, programs one level above.
-        let test = std::env::current_exe().unwrap();
-        test.parent().unwrap().parent().unwrap().to_owned()
-    });
-    directory.join(name)
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join(name);
+    assert!(path.exists(), "{} is missing: run cargo build --workspace", path.display());
+    path
 }
 
 /// `footman run` with a directory of its own.
@@ -41,6 +33,7 @@ impl FootmanRun {
     /// Prepares a directory; `configuration` gets the text of the sections `broker` and
     /// `collector` that keep the program inside it.
     pub fn prepare(configuration: impl FnOnce(String) -> String) -> Self {
+        shared::lifecycle::install_crypto();
         let directory = tempfile::tempdir().unwrap();
         let page = free_port();
         let queue = directory.path().join("queue");

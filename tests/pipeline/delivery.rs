@@ -28,8 +28,7 @@ async fn every_answer_is_stored_with_its_time() {
     assert_eq!(ended.code(), Some(0), "{}", footman.printed());
     assert!(footman.printed().contains("Everything that was polled is stored"));
 
-    let (served, stored) =
-        (site::served_health(&site), site::stored_health(&influxd).await);
+    let (served, stored) = (site::served_health(&site), site::stored_health(&influxd).await);
     assert_eq!(served.keys().collect::<Vec<_>>(), stored.keys().collect::<Vec<_>>());
     for (id, answered) in &served {
         let times: Vec<i64> = stored[id].iter().copied().collect();
@@ -42,7 +41,8 @@ async fn every_answer_is_stored_with_its_time() {
     let polls = influxd.rows(DATABASE, "SELECT ok FROM footman_poll").await;
     assert!(polls.iter().all(|poll| poll["ok"] == true), "{polls:?}");
     assert_eq!(u64::try_from(polls.len()).unwrap(), site.ledger().recorded());
-    let apps = influxd.value(DATABASE, "SELECT count(distinct(name)) FROM app_names", "count").await;
+    let apps =
+        influxd.value(DATABASE, "SELECT count(distinct(\"name\")) FROM app_names", "count").await;
     assert!(apps.unwrap().as_u64().unwrap() > 0);
 }
 
@@ -60,9 +60,8 @@ async fn assert_sessions(site: &simulator::Site, influxd: &Influxd) {
     let stored: BTreeSet<String> =
         rows.iter().map(|row| row["session_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(served, stored);
-    let served: u64 = (0..site.servers().len())
-        .map(|server| site.ledger().count(server, Endpoint::Proxy))
-        .sum();
+    let served: u64 =
+        (0..site.servers().len()).map(|server| site.ledger().count(server, Endpoint::Proxy)).sum();
     let summaries = "SELECT count(session_count) FROM user_session_summary";
     let stored = influxd.value(DATABASE, summaries, "count").await.unwrap();
     assert_eq!(stored.as_u64(), Some(served));

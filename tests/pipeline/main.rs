@@ -5,8 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod commands;
 mod conservation;
 mod delivery;
+mod neighbours;
 mod rhythm;
 mod site;

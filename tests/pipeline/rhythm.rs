@@ -60,7 +60,10 @@ async fn a_server_that_recovers_is_polled_again() {
     eventually("a failed poll in InfluxDB", || async {
         let causes = "SELECT error_category, http_status FROM butler_sos_errors";
         let row = influxd.rows(DATABASE, causes).await.pop()?;
-        assert_eq!((&row["error_category"], &row["http_status"]), (&"http_5xx".into(), &503.into()));
+        assert_eq!(
+            (&row["error_category"], &row["http_status"]),
+            (&"http_5xx".into(), &503.into())
+        );
         Some(())
     })
     .await;

@@ -1,0 +1,113 @@
+//! The command line: one subcommand, one function.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use shared::lifecycle::{self, EXIT_FAILED, EXIT_USAGE};
+
+use crate::{check, demo, run};
+
+/// Carries what a Qlik Sense site says about itself into InfluxDB, and loses none of it.
+#[derive(Debug, Parser)]
+#[command(name = "footman", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show Footman on a simulated site of three servers; nothing to configure.
+    Demo(DemoArgs),
+    /// Poll, queue and store in one process.
+    Run(ConfigArgs),
+    /// Read a configuration as the programs do, and report every mistake.
+    Check(ConfigArgs),
+}
+
+/// What `run` and `check` want to know.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration: one YAML file, that of Butler SOS 15 or Footman's own.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// What `demo` may be told.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End by itself after this time, e.g. 30s or 5m.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Where certificates, configuration, queue and points are kept.
+    #[arg(long, value_name = "DIR", default_value = "footman-demo")]
+    pub(crate) data: PathBuf,
+}
+
+/// Runs the command line of this process to its end.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked_or_wrong) => {
+            // Nothing can be done when even the terminal is gone.
+            let _gone = asked_or_wrong.print();
+            let wrong = asked_or_wrong.use_stderr();
+            return if wrong { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    lifecycle::install_crypto();
+    match cli.command {
+        Command::Check(args) => check::check(&args),
+        Command::Run(args) => in_runtime(run::run(args)),
+        Command::Demo(args) => in_runtime(demo::demo(args)),
+    }
+}
+
+fn in_runtime(program: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
+        .and_then(|runtime| {
+            let ended = runtime.block_on(program);
+            // What is still open was given its time; a thread that hangs must not keep the process.
+            runtime.shutdown_background();
+            ended
+        });
+    ended.unwrap_or_else(|error| {
+        report(&error);
+        ExitCode::from(EXIT_FAILED)
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a command go to its terminal")]
+fn report(error: &anyhow::Error) {
+    eprintln!("footman: {error:#}");
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    shared::config::parse_duration(text).map_err(|form| format!("expected {form}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read() {
+        let cli = Cli::try_parse_from(["footman", "demo", "--for", "30s"]).unwrap();
+        let Command::Demo(args) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(args.duration, Some(Duration::from_secs(30)));
+        assert!(Cli::try_parse_from(["footman", "demo", "--for", "soon"]).is_err());
+    }
+}
