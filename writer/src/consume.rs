@@ -44,9 +44,7 @@ impl Window {
     /// even if each event makes a single point.
     pub(crate) fn new(max_points: usize, max_requests_in_flight: usize) -> Self {
         Self {
-            deliveries: max_points
-                .saturating_mul(max_requests_in_flight + 1)
-                .min(MAX_UNACKED),
+            deliveries: max_points.saturating_mul(max_requests_in_flight + 1).min(MAX_UNACKED),
             bytes: MAX_UNACKED_BYTES,
         }
     }
@@ -139,17 +137,14 @@ impl Loop {
             if delivery.redelivered {
                 metrics.redelivered.inc();
             }
-            self.frontier
-                .receive(delivery.tag, delivery.payload.len(), now);
+            self.frontier.receive(delivery.tag, delivery.payload.len(), now);
             match Envelope::decode(&delivery.payload) {
                 Ok(envelope) => {
                     self.lines.clear();
                     mapping::push_lines(&envelope, &self.schema, &mut self.lines);
                     self.batcher.add(delivery, &self.lines, now);
                 }
-                Err(error) => self
-                    .batcher
-                    .add_unreadable(delivery, error_chain(&error), now),
+                Err(error) => self.batcher.add_unreadable(delivery, error_chain(&error), now),
             }
         }
     }
@@ -160,13 +155,9 @@ impl Loop {
                 break;
             };
             self.batches += 1;
-            self.flushes
-                .spawn(flush::flush(Arc::clone(&self.store), self.batches, batch));
+            self.flushes.spawn(flush::flush(Arc::clone(&self.store), self.batches, batch));
         }
-        self.store
-            .metrics
-            .in_flight
-            .set(i64::try_from(self.flushes.len()).unwrap_or(i64::MAX));
+        self.store.metrics.in_flight.set(i64::try_from(self.flushes.len()).unwrap_or(i64::MAX));
     }
 
     /// Takes note of what a flush has done. Says whether it had to give up.
@@ -231,10 +222,7 @@ impl Loop {
         let acked = tokio::time::timeout_at(end, self.ack()).await;
         let left = self.frontier.len();
         if left > 0 {
-            tracing::warn!(
-                deliveries = left,
-                "stopped; what is not stored stays with the broker"
-            );
+            tracing::warn!(deliveries = left, "stopped; what is not stored stays with the broker");
         } else {
             tracing::info!("stopped; everything received is stored");
         }

@@ -79,17 +79,11 @@ pub enum TroubleKind {
 impl Trouble {
     /// A trouble that may pass by itself.
     pub fn unavailable(why: impl Into<String>) -> Self {
-        Self {
-            kind: TroubleKind::Unavailable { retry_after: None },
-            why: why.into(),
-        }
+        Self { kind: TroubleKind::Unavailable { retry_after: None }, why: why.into() }
     }
 
     /// A trouble that somebody must end.
     pub fn misconfigured(why: impl Into<String>) -> Self {
-        Self {
-            kind: TroubleKind::Misconfigured,
-            why: why.into(),
-        }
+        Self { kind: TroubleKind::Misconfigured, why: why.into() }
     }
 }

@@ -27,22 +27,13 @@ impl Frontier {
     /// Takes note of a delivery with a payload of so many bytes. Tags rise.
     pub(crate) fn receive(&mut self, tag: DeliveryTag, bytes: usize, received: Instant) {
         self.bytes += bytes;
-        self.unacked.push_back(Unacked {
-            tag,
-            bytes,
-            received,
-            settled: false,
-        });
+        self.unacked.push_back(Unacked { tag, bytes, received, settled: false });
     }
 
     /// Takes note that a delivery is stored, or lies in the dead letters.
     pub(crate) fn settle(&mut self, tag: DeliveryTag) {
         let at = self.unacked.partition_point(|unacked| unacked.tag < tag);
-        if let Some(unacked) = self
-            .unacked
-            .get_mut(at)
-            .filter(|unacked| unacked.tag == tag)
-        {
+        if let Some(unacked) = self.unacked.get_mut(at).filter(|unacked| unacked.tag == tag) {
             unacked.settled = true;
         }
     }
@@ -69,10 +60,7 @@ impl Frontier {
 
     /// When the oldest delivery came that is not settled.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.unacked
-            .iter()
-            .find(|unacked| !unacked.settled)
-            .map(|unacked| unacked.received)
+        self.unacked.iter().find(|unacked| !unacked.settled).map(|unacked| unacked.received)
     }
 }
 

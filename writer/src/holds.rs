@@ -40,12 +40,7 @@ struct Outage {
 impl Holds {
     /// No holds; the dependency is as it was.
     pub(crate) fn new(dependency: Dependency, name: String, summary: Duration) -> Self {
-        Self {
-            dependency,
-            name,
-            summary,
-            state: Mutex::default(),
-        }
+        Self { dependency, name, summary, state: Mutex::default() }
     }
 
     /// Takes note that `batch` is held.
@@ -74,12 +69,7 @@ impl Holds {
                 self.name,
                 trouble.why,
             );
-            state.outage = Some(Outage {
-                since: now,
-                last_line: now,
-                kind,
-                failures: 0,
-            });
+            state.outage = Some(Outage { since: now, last_line: now, kind, failures: 0 });
         }
         state.held.insert(batch, trouble);
     }

@@ -37,10 +37,8 @@ pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> Option<De
             reasons.push(&reason.words);
         }
     }
-    let given_up = refused
-        .iter()
-        .filter(|index| matches!(split.fate(**index), Fate::GivenUp(_)))
-        .count();
+    let given_up =
+        refused.iter().filter(|index| matches!(split.fate(**index), Fate::GivenUp(_))).count();
     let mut why = match &held.unreadable {
         Some(why) => why.clone(),
         None if refused.is_empty() => return None,
@@ -48,10 +46,8 @@ pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> Option<De
     };
     // Writing to a String cannot fail.
     if given_up > 0 {
-        let _written = write!(
-            why,
-            " ({given_up} of the lines only shared their requests with refused ones)"
-        );
+        let _written =
+            write!(why, " ({given_up} of the lines only shared their requests with refused ones)");
     }
     let kept = texts(&refused, lines, held.payload.len());
     if kept.len() < refused.len() {
@@ -101,17 +97,10 @@ fn event_id(payload: &[u8]) -> String {
 pub(crate) fn for_log(reason: &str) -> String {
     let reason = match reason.split_once("unable to parse") {
         Some((before, _)) => format!("{before}unable to parse a line"),
-        None => reason
-            .split(" value=")
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+        None => reason.split(" value=").next().unwrap_or_default().to_owned(),
     };
     let first_line = reason.lines().next().unwrap_or_default();
-    first_line
-        .get(..first_line.floor_char_boundary(MAX_LOGGED))
-        .unwrap_or_default()
-        .to_owned()
+    first_line.get(..first_line.floor_char_boundary(MAX_LOGGED)).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -64,9 +64,7 @@ pub struct WriterContext {
 
 impl fmt::Debug for WriterContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriterContext")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("WriterContext").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -94,15 +92,8 @@ pub enum RunError {
 ///
 /// The process must have installed its default TLS provider.
 pub async fn run(context: WriterContext, shutdown: CancellationToken) -> Result<(), RunError> {
-    let WriterContext {
-        config,
-        shutdown_grace,
-        consumer,
-        dead_letters,
-        readiness,
-        metrics,
-        pace,
-    } = context;
+    let WriterContext { config, shutdown_grace, consumer, dead_letters, readiness, metrics, pace } =
+        context;
     let (destination, name, dependency): (Box<dyn Destination>, String, &str) =
         match (&config.influxdb, &config.line_protocol_file) {
             (Some(influxdb), _) => {
@@ -112,11 +103,7 @@ pub async fn run(context: WriterContext, shutdown: CancellationToken) -> Result<
             }
             (None, Some(path)) => {
                 let name = format!("the file {}", path.display());
-                (
-                    Box::new(LineFile::new(path.clone())),
-                    name,
-                    "lineProtocolFile",
-                )
+                (Box::new(LineFile::new(path.clone())), name, "lineProtocolFile")
             }
             (None, None) => return Err(RunError::NoDestination),
         };

@@ -23,10 +23,7 @@ pub struct LineFile {
 impl LineFile {
     /// Lines will be appended to the file at `path`.
     pub fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            file: Arc::default(),
-        }
+        Self { path, file: Arc::default() }
     }
 
     async fn append(&self, body: Vec<u8>) -> Result<(), Trouble> {
@@ -105,11 +102,7 @@ mod tests {
         let Answer::Trouble(trouble) = file.write(b"a b=1 2\n").await else {
             panic!("a write into a missing directory succeeded");
         };
-        assert!(
-            trouble.why.contains("writer.lineProtocolFile"),
-            "{}",
-            trouble.why
-        );
+        assert!(trouble.why.contains("writer.lineProtocolFile"), "{}", trouble.why);
         std::fs::create_dir(directory.path().join("missing")).unwrap();
         assert_eq!(file.write(b"a b=1 2\n").await, Answer::Stored);
     }

@@ -49,16 +49,8 @@ impl Metrics {
         let request_seconds = Histogram::new(exponential_buckets(0.002, 2.5, 12));
         let metrics = Self {
             delivered: show(registry, "writer_deliveries", "Deliveries received"),
-            redelivered: show(
-                registry,
-                "writer_redeliveries",
-                "Deliveries that came again",
-            ),
-            stored: show(
-                registry,
-                "writer_events_stored",
-                "Events whose points are stored",
-            ),
+            redelivered: show(registry, "writer_redeliveries", "Deliveries that came again"),
+            stored: show(registry, "writer_events_stored", "Events whose points are stored"),
             points: show(registry, "writer_points_stored", "Points stored"),
             expired: show(
                 registry,
@@ -71,18 +63,10 @@ impl Metrics {
                 "Events of which something lies in the dead letters",
             ),
             requests: show(registry, "writer_requests", "Write requests"),
-            failed_writes: show(
-                registry,
-                "writer_failed_writes",
-                "Write requests that failed",
-            ),
+            failed_writes: show(registry, "writer_failed_writes", "Write requests that failed"),
             request_seconds: request_seconds.clone(),
             in_flight: show(registry, "writer_batches_in_flight", "Batches being stored"),
-            unacked: show(
-                registry,
-                "writer_unacked",
-                "Deliveries held and not yet acked",
-            ),
+            unacked: show(registry, "writer_unacked", "Deliveries held and not yet acked"),
             unacked_bytes: Gauge::default(),
             broker_backlog: show(
                 registry,
@@ -140,9 +124,7 @@ impl Metrics {
             return Err("the writer does not consume".to_owned());
         }
         let unacked = self.unacked.get();
-        let lately = moments
-            .last_write
-            .is_some_and(|write| write.elapsed() <= HONEST_FOR);
+        let lately = moments.last_write.is_some_and(|write| write.elapsed() <= HONEST_FOR);
         if unacked == 0 || lately {
             return Ok(());
         }
@@ -173,13 +155,11 @@ impl Metrics {
         broker_backlog: Option<u64>,
     ) {
         self.unacked.set(i64::try_from(unacked).unwrap_or(i64::MAX));
-        self.unacked_bytes
-            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.unacked_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.update(|moments| moments.oldest_unwritten = oldest);
         self.oldest_unwritten.set(age_s(oldest));
         if let Some(backlog) = broker_backlog {
-            self.broker_backlog
-                .set(i64::try_from(backlog).unwrap_or(i64::MAX));
+            self.broker_backlog.set(i64::try_from(backlog).unwrap_or(i64::MAX));
         }
     }
 

@@ -43,15 +43,13 @@ impl Pace {
     /// in step.
     pub fn wait(&self, kind: TroubleKind, failures: u32) -> Duration {
         match kind {
-            TroubleKind::Unavailable {
-                retry_after: Some(wanted),
-            } => wanted.min(self.longest_retry_after).max(self.first_backoff),
+            TroubleKind::Unavailable { retry_after: Some(wanted) } => {
+                wanted.min(self.longest_retry_after).max(self.first_backoff)
+            }
             TroubleKind::Unavailable { retry_after: None } => {
                 let doublings = failures.saturating_sub(1).min(MAX_DOUBLINGS);
-                let backoff = self
-                    .first_backoff
-                    .saturating_mul(1 << doublings)
-                    .min(self.longest_backoff);
+                let backoff =
+                    self.first_backoff.saturating_mul(1 << doublings).min(self.longest_backoff);
                 backoff.mul_f64(rand::rng().random_range(0.5..=1.0))
             }
             TroubleKind::Misconfigured | TroubleKind::Cardinality => self.slow,
@@ -67,13 +65,7 @@ mod tests {
     fn backoff_doubles_up_to_its_longest_and_has_jitter() {
         let pace = Pace::default();
         let unavailable = TroubleKind::Unavailable { retry_after: None };
-        for (failures, millis) in [
-            (1, 250),
-            (2, 500),
-            (3, 1000),
-            (7, 10_000),
-            (u32::MAX, 10_000),
-        ] {
+        for (failures, millis) in [(1, 250), (2, 500), (3, 1000), (7, 10_000), (u32::MAX, 10_000)] {
             let whole = Duration::from_millis(millis);
             for _ in 0..50 {
                 let wait = pace.wait(unavailable, failures);
@@ -85,9 +77,8 @@ mod tests {
     #[test]
     fn what_influxdb_asks_for_has_a_bound() {
         let pace = Pace::default();
-        let asked = |seconds| TroubleKind::Unavailable {
-            retry_after: Some(Duration::from_secs(seconds)),
-        };
+        let asked =
+            |seconds| TroubleKind::Unavailable { retry_after: Some(Duration::from_secs(seconds)) };
         assert_eq!(pace.wait(asked(7), 9), Duration::from_secs(7));
         assert_eq!(pace.wait(asked(7000), 1), Duration::from_mins(5));
         assert_eq!(pace.wait(asked(0), 1), pace.first_backoff);

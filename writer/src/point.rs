@@ -52,10 +52,7 @@ impl<'a> Tags<'a> {
         if name.is_empty() || name == RESERVED_TAG {
             return;
         }
-        match self
-            .0
-            .binary_search_by(|(known, _)| known.as_ref().cmp(&name))
-        {
+        match self.0.binary_search_by(|(known, _)| known.as_ref().cmp(&name)) {
             Ok(at) if value.is_empty() => drop(self.0.remove(at)),
             Ok(at) => {
                 if let Some(tag) = self.0.get_mut(at) {
@@ -101,12 +98,7 @@ pub struct Point<'a> {
 impl<'a> Point<'a> {
     /// A point without fields.
     pub fn new(measurement: &'a str, tags: &'a EncodedTags, timestamp: Timestamp) -> Self {
-        Self {
-            measurement,
-            tags,
-            fields: Vec::new(),
-            timestamp,
-        }
+        Self { measurement, tags, fields: Vec::new(), timestamp }
     }
 
     /// This point and a field, where there is a value for it.

@@ -21,11 +21,7 @@ struct Line {
 
 impl Repeated {
     pub(crate) fn new(summary: Duration) -> Self {
-        Self {
-            summary,
-            dead_letters: Mutex::default(),
-            expired: Mutex::default(),
-        }
+        Self { summary, dead_letters: Mutex::default(), expired: Mutex::default() }
     }
 
     /// Counts dead letters; gives their number since the last line when it is time for a line.

@@ -134,10 +134,7 @@ impl Schema {
         if !(-INTEGERS_END..INTEGERS_END).contains(&floor) {
             return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "whole and within the integers"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within the integers")]
         let whole = floor as i64;
         self.integer(types, Some(whole))
     }

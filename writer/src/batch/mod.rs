@@ -65,12 +65,7 @@ pub(crate) struct Batcher {
 impl Batcher {
     /// A batcher without batches.
     pub(crate) fn new(limits: BatchLimits) -> Self {
-        Self {
-            limits,
-            open: Batch::default(),
-            opened: None,
-            closed: VecDeque::new(),
-        }
+        Self { limits, open: Batch::default(), opened: None, closed: VecDeque::new() }
     }
 
     /// Adds a delivery with its lines, received `now`.

@@ -6,11 +6,7 @@ use crate::line_protocol::EncodedTags;
 use crate::point::{FieldValue, Point};
 
 fn limits() -> BatchLimits {
-    BatchLimits {
-        points: 10,
-        bytes: 200,
-        age: Duration::from_secs(1),
-    }
+    BatchLimits { points: 10, bytes: 200, age: Duration::from_secs(1) }
 }
 
 fn delivery(tag: u64) -> Delivery {
@@ -57,9 +53,8 @@ fn an_event_beyond_the_limits_has_a_batch_of_its_own() {
     batcher.add(delivery(1), &lines(1, 3), now);
     batcher.add(delivery(2), &lines(2, 25), now);
     batcher.add(delivery(3), &lines(3, 1), now);
-    let sizes: Vec<_> = std::iter::from_fn(|| batcher.take())
-        .map(|batch| batch.lines.len())
-        .collect();
+    let sizes: Vec<_> =
+        std::iter::from_fn(|| batcher.take()).map(|batch| batch.lines.len()).collect();
     assert_eq!(sizes, [3, 25]);
 }
 

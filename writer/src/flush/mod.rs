@@ -53,11 +53,7 @@ struct Ended;
 pub(crate) async fn flush(store: Arc<Store>, number: u64, batch: Batch) -> Flushed {
     let mut split = Split::new(&batch.lines);
     while let Some(part) = split.next_part() {
-        if store
-            .write(number, &batch.lines, &mut split, part)
-            .await
-            .is_err()
-        {
+        if store.write(number, &batch.lines, &mut split, part).await.is_err() {
             return Flushed::GivenUp;
         }
     }
@@ -82,11 +78,7 @@ pub(crate) async fn prepare(store: Arc<Store>) {
             break;
         }
         failures += 1;
-        if store
-            .hold(&store.destination_holds, PREPARATION, trouble, failures)
-            .await
-            .is_err()
-        {
+        if store.hold(&store.destination_holds, PREPARATION, trouble, failures).await.is_err() {
             return;
         }
     }
@@ -132,8 +124,7 @@ impl Store {
             };
             prepared = false;
             failures += 1;
-            self.hold(&self.destination_holds, number, trouble, failures)
-                .await?;
+            self.hold(&self.destination_holds, number, trouble, failures).await?;
         }
         self.destination_holds.passed(number);
         Ok(())
@@ -142,9 +133,7 @@ impl Store {
     async fn request(&self, body: &[u8]) -> Answer {
         let sent = Instant::now();
         let answer = self.destination.write(body).await;
-        self.metrics
-            .request_seconds
-            .observe(sent.elapsed().as_secs_f64());
+        self.metrics.request_seconds.observe(sent.elapsed().as_secs_f64());
         self.metrics.requests.inc();
         if answer != Answer::Stored {
             self.metrics.failed_writes.inc();
@@ -171,8 +160,7 @@ impl Store {
                 DeadLetterError::Unavailable { .. } => error.to_string(),
             };
             failures += 1;
-            self.hold(&self.letter_holds, number, Trouble { kind, why }, failures)
-                .await?;
+            self.hold(&self.letter_holds, number, Trouble { kind, why }, failures).await?;
         }
         self.letter_holds.passed(number);
         self.metrics.dead_lettered.inc();

@@ -31,22 +31,12 @@ impl Destination for Handle {
     async fn write(&self, body: &[u8]) -> Answer {
         let lines = body.split(|byte| *byte == b'\n').count() - 1;
         self.0.writes.lock().unwrap().push((Instant::now(), lines));
-        self.0
-            .answers
-            .lock()
-            .unwrap()
-            .pop_front()
-            .unwrap_or(Answer::Stored)
+        self.0.answers.lock().unwrap().pop_front().unwrap_or(Answer::Stored)
     }
 
     async fn prepare(&self) -> Result<(), Trouble> {
         *self.0.prepared.lock().unwrap() += 1;
-        self.0
-            .preparations
-            .lock()
-            .unwrap()
-            .pop_front()
-            .unwrap_or(Ok(()))
+        self.0.preparations.lock().unwrap().pop_front().unwrap_or(Ok(()))
     }
 }
 
@@ -58,10 +48,7 @@ struct Bench {
 }
 
 fn bench(answers: Vec<Answer>) -> Bench {
-    let script = Arc::new(Scripted {
-        answers: Mutex::new(answers.into()),
-        ..Scripted::default()
-    });
+    let script = Arc::new(Scripted { answers: Mutex::new(answers.into()), ..Scripted::default() });
     let (broker, readiness) = (MemoryBroker::default(), Readiness::default());
     let pace = Pace::default();
     let holds = |name: &str| {
@@ -79,12 +66,7 @@ fn bench(answers: Vec<Answer>) -> Bench {
         said: Repeated::new(pace.summary),
         draining: CancellationToken::new(),
     };
-    Bench {
-        script,
-        store: Arc::new(store),
-        broker,
-        readiness,
-    }
+    Bench { script, store: Arc::new(store), broker, readiness }
 }
 
 /// A batch of events with so many lines each.
@@ -96,9 +78,7 @@ fn batch(counts: &[usize]) -> Batch {
         for _ in 0..*count {
             let nanos = i64::try_from(batch.lines.len()).unwrap();
             let point = Point::new("m", &tags, Timestamp::from_nanos(nanos));
-            batch
-                .lines
-                .push(&point.with("f", Some(FieldValue::Bool(true))));
+            batch.lines.push(&point.with("f", Some(FieldValue::Bool(true))));
         }
         batch.held.push(Held {
             tag: DeliveryTag(tag),
@@ -113,9 +93,7 @@ fn batch(counts: &[usize]) -> Batch {
 
 fn unavailable(retry_after: Option<u64>) -> Answer {
     Answer::Trouble(Trouble {
-        kind: TroubleKind::Unavailable {
-            retry_after: retry_after.map(Duration::from_secs),
-        },
+        kind: TroubleKind::Unavailable { retry_after: retry_after.map(Duration::from_secs) },
         why: "busy".to_owned(),
     })
 }
@@ -138,21 +116,11 @@ fn settled(flushed: Flushed) -> Vec<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_influxdb_is_waited_for() {
-    let bench = bench(vec![
-        unavailable(Some(7)),
-        unavailable(None),
-        unavailable(Some(4000)),
-    ]);
+    let bench = bench(vec![unavailable(Some(7)), unavailable(None), unavailable(Some(4000))]);
     let tags = settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 3])).await);
     assert_eq!(tags, [1, 2]);
-    let times: Vec<Instant> = bench
-        .script
-        .writes
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|(time, _)| *time)
-        .collect();
+    let times: Vec<Instant> =
+        bench.script.writes.lock().unwrap().iter().map(|(time, _)| *time).collect();
     let waited = |failure: usize| times[failure].duration_since(times[failure - 1]);
     assert_eq!(waited(1), Duration::from_secs(7));
     let backoff = waited(2);
@@ -160,10 +128,7 @@ async fn a_busy_influxdb_is_waited_for() {
     assert!((250..=502).contains(&backoff.as_millis()), "{backoff:?}");
     assert_eq!(waited(3).as_secs(), 300);
     let counters = bench.store.metrics.counters();
-    assert_eq!(
-        (counters.stored, counters.failed_writes),
-        (Some(2), Some(3))
-    );
+    assert_eq!((counters.stored, counters.failed_writes), (Some(2), Some(3)));
     assert_eq!(bench.store.metrics.points_stored(), 5);
 }
 
@@ -173,10 +138,7 @@ async fn readiness_follows() {
     let flushing = tokio::spawn(flush(Arc::clone(&bench.store), 1, batch(&[1])));
     tokio::time::sleep(Duration::from_secs(29)).await;
     let report = bench.readiness.report();
-    assert_eq!(
-        report.dependencies["influxdb"].why.as_deref(),
-        Some("who are you")
-    );
+    assert_eq!(report.dependencies["influxdb"].why.as_deref(), Some("who are you"));
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(bench.readiness.report().ready);
     settled(flushing.await.unwrap());
@@ -198,13 +160,8 @@ async fn a_missing_database_is_made_and_the_write_repeated_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_partly_refused_event_becomes_one_dead_letter_with_its_refused_lines() {
     // Lines 0 1 | 2 3: the whole, then 0 1, then 2 3 refused, then 2 stored and 3 refused.
-    let bench = bench(vec![
-        refused(None),
-        Answer::Stored,
-        refused(None),
-        Answer::Stored,
-        refused(None),
-    ]);
+    let bench =
+        bench(vec![refused(None), Answer::Stored, refused(None), Answer::Stored, refused(None)]);
     let tags = settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 2])).await);
     assert_eq!(tags, [1, 2]);
     let letters = bench.broker.list().await.unwrap();
@@ -215,10 +172,7 @@ async fn a_partly_refused_event_becomes_one_dead_letter_with_its_refused_lines()
     assert_eq!(letters[0].http_status, Some(400));
     assert_eq!(letters[0].payload().unwrap(), br#"{"id":"event-2"}"#);
     let counters = bench.store.metrics.counters();
-    assert_eq!(
-        (counters.stored, counters.dead_lettered),
-        (Some(1), Some(1))
-    );
+    assert_eq!((counters.stored, counters.dead_lettered), (Some(1), Some(1)));
     assert_eq!(bench.store.metrics.points_stored(), 3);
 }
 
@@ -233,14 +187,8 @@ async fn expired_points_are_settled_and_counted() {
     });
     let bench = bench(vec![answer]);
     settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 2])).await);
-    let writes: Vec<usize> = bench
-        .script
-        .writes
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|(_, lines)| *lines)
-        .collect();
+    let writes: Vec<usize> =
+        bench.script.writes.lock().unwrap().iter().map(|(_, lines)| *lines).collect();
     assert_eq!(writes, [4, 1]);
     assert_eq!(bench.store.metrics.expired.get(), 3);
     assert!(bench.broker.list().await.unwrap().is_empty());
@@ -255,11 +203,7 @@ async fn the_bound_on_requests_gives_whole_events_to_the_dead_letters() {
     let letters = bench.broker.list().await.unwrap();
     assert_eq!(letters.len(), 100);
     assert!(letters.iter().all(|letter| letter.lines.len() == 5));
-    assert!(
-        letters[50].reason.contains("shared their requests"),
-        "{}",
-        letters[50].reason
-    );
+    assert!(letters[50].reason.contains("shared their requests"), "{}", letters[50].reason);
 }
 
 #[derive(Debug)]
@@ -297,19 +241,13 @@ async fn full_dead_letters_hold() {
     let started = Instant::now();
     let flushing = tokio::spawn(flush(Arc::clone(&bench.store), 1, unreadable));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let why = bench.readiness.report().dependencies["dead-letters"]
-        .why
-        .clone()
-        .unwrap();
+    let why = bench.readiness.report().dependencies["dead-letters"].why.clone().unwrap();
     assert!(why.contains("broker.deadLetters.maxBytes"), "{why}");
     settled(flushing.await.unwrap());
     assert_eq!(started.elapsed().as_secs(), 60);
     assert!(bench.readiness.report().ready);
     assert_eq!(bench.broker.list().await.unwrap()[0].reason, "no JSON");
-    assert!(
-        bench.script.writes.lock().unwrap().is_empty(),
-        "nothing was to be written"
-    );
+    assert!(bench.script.writes.lock().unwrap().is_empty(), "nothing was to be written");
 }
 
 #[tokio::test(start_paused = true)]
@@ -323,28 +261,18 @@ async fn a_drain_waits_for_nothing() {
     assert_eq!(started.elapsed(), Duration::ZERO);
     let again = flush(Arc::clone(&bench.store), 2, batch(&[1])).await;
     assert!(matches!(again, Flushed::GivenUp));
-    assert_eq!(
-        bench.script.writes.lock().unwrap().len(),
-        2,
-        "each batch was tried once"
-    );
+    assert_eq!(bench.script.writes.lock().unwrap().len(), 2, "each batch was tried once");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_preparation_goes_on_until_it_succeeds() {
     let bench = bench(vec![]);
-    let troubles = [
-        Err(Trouble::unavailable("down")),
-        Err(Trouble::misconfigured("run this")),
-    ];
+    let troubles = [Err(Trouble::unavailable("down")), Err(Trouble::misconfigured("run this"))];
     bench.script.preparations.lock().unwrap().extend(troubles);
     let preparing = tokio::spawn(prepare(Arc::clone(&bench.store)));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let report = bench.readiness.report();
-    assert_eq!(
-        report.dependencies["influxdb"].why.as_deref(),
-        Some("run this")
-    );
+    assert_eq!(report.dependencies["influxdb"].why.as_deref(), Some("run this"));
     preparing.await.unwrap();
     assert!(bench.readiness.report().ready);
     assert_eq!(*bench.script.prepared.lock().unwrap(), 3);

@@ -18,11 +18,9 @@ const CONFLICT: &str = "retention policy conflicts with an existing policy";
 /// Makes sure that the place exists.
 pub(super) async fn create(influxdb: &InfluxDb) -> Result<(), Trouble> {
     match &influxdb.place {
-        config::Version::V1 {
-            database,
-            retention_policy,
-            ..
-        } => create_database(influxdb, database, retention_policy).await,
+        config::Version::V1 { database, retention_policy, .. } => {
+            create_database(influxdb, database, retention_policy).await
+        }
         // A write tells whether the bucket is there; 3.x creates its databases by itself.
         config::Version::V2 { .. } | config::Version::V3 { .. } => Ok(()),
     }
@@ -63,10 +61,7 @@ fn is_duration(text: &str) -> bool {
 
 /// An identifier of InfluxQL.
 fn quoted(name: &str) -> String {
-    let escaped = name
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n");
+    let escaped = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")
 }
 
@@ -160,10 +155,7 @@ mod tests {
     #[test]
     fn names_cannot_leave_their_quotes() {
         assert_eq!(
-            create_statement(
-                "a\"; DROP DATABASE \"b\\",
-                &policy("10d", "10d", Some(864_000))
-            ),
+            create_statement("a\"; DROP DATABASE \"b\\", &policy("10d", "10d", Some(864_000))),
             r#"CREATE DATABASE "a\"; DROP DATABASE \"b\\" WITH DURATION 10d REPLICATION 1 NAME "10d""#
         );
         assert_eq!(

@@ -104,10 +104,7 @@ impl InfluxDb {
 
     /// Sends a request and reads the whole answer; an answer cut short is no answer.
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Response, Trouble> {
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| self.no_answer(&error))?;
+        let mut response = request.send().await.map_err(|error| self.no_answer(&error))?;
         let text = |name: &str| {
             let value = response.headers().get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -116,20 +113,12 @@ impl InfluxDb {
             status: response.status().as_u16(),
             retry_after: text("retry-after"),
             error: text("x-influxdb-error"),
-            by_influxdb: [
-                "x-influxdb-version",
-                "x-influxdb-build",
-                "x-platform-error-code",
-            ]
-            .iter()
-            .any(|name| response.headers().contains_key(*name)),
+            by_influxdb: ["x-influxdb-version", "x-influxdb-build", "x-platform-error-code"]
+                .iter()
+                .any(|name| response.headers().contains_key(*name)),
             body: Vec::new(),
         };
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.no_answer(&error))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
             if answer.body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 break;
             }
@@ -150,11 +139,7 @@ impl InfluxDb {
         while let Some(source) = cause.source() {
             cause = source;
         }
-        let what = if error.is_connect() {
-            "no connection to"
-        } else {
-            "no whole answer from"
-        };
+        let what = if error.is_connect() { "no connection to" } else { "no whole answer from" };
         Trouble::unavailable(format!("{what} {address}: {cause}"))
     }
 }

@@ -30,11 +30,7 @@ impl Request {
         let base = config.url.clone();
         let (path, parameters, auth): (&str, Vec<(&str, &str)>, Auth) = match &config.version {
             // No `rp`: points go to the default policy, as those of the predecessor.
-            config::Version::V1 {
-                database,
-                credentials,
-                ..
-            } => (
+            config::Version::V1 { database, credentials, .. } => (
                 "write",
                 vec![("db", database), ("precision", "ns")],
                 match credentials {
@@ -42,17 +38,13 @@ impl Request {
                     None => Auth::None,
                 },
             ),
-            config::Version::V2 {
-                org, bucket, token, ..
-            } => (
+            config::Version::V2 { org, bucket, token, .. } => (
                 "api/v2/write",
                 vec![("org", org), ("bucket", bucket), ("precision", "ns")],
                 Auth::Token("Token", token.clone()),
             ),
             // Without a precision, 3.x guesses it from the magnitude.
-            config::Version::V3 {
-                database, token, ..
-            } => (
+            config::Version::V3 { database, token, .. } => (
                 "api/v3/write_lp",
                 vec![
                     ("db", database),
@@ -65,12 +57,7 @@ impl Request {
         };
         let mut write = join(&base, path);
         write.query_pairs_mut().extend_pairs(parameters);
-        Self {
-            write,
-            auth,
-            address: address(&base),
-            base,
-        }
+        Self { write, auth, address: address(&base), base }
     }
 
     /// The address without credentials, for logs.
@@ -142,20 +129,14 @@ mod tests {
     }
 
     fn for_ever() -> Retention {
-        Retention {
-            text: "0".to_owned(),
-            duration: None,
-        }
+        Retention { text: "0".to_owned(), duration: None }
     }
 
     #[test]
     fn each_version_has_its_request() {
         let v1 = config::Version::V1 {
             database: "sense ops".to_owned(),
-            retention_policy: RetentionPolicy {
-                name: "10d".to_owned(),
-                duration: for_ever(),
-            },
+            retention_policy: RetentionPolicy { name: "10d".to_owned(), duration: for_ever() },
             credentials: Some(("me".to_owned(), Secret::new("secret"))),
         };
         let v2 = config::Version::V2 {
@@ -172,11 +153,7 @@ mod tests {
             retention: for_ever(),
         };
         for (version, url, expected) in [
-            (
-                v1,
-                "http://u:p@i:8086",
-                "http://u:p@i:8086/write?db=sense+ops&precision=ns",
-            ),
+            (v1, "http://u:p@i:8086", "http://u:p@i:8086/write?db=sense+ops&precision=ns"),
             (
                 v2,
                 "https://i/influx/",

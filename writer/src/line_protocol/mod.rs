@@ -1,8 +1,9 @@
 //! Points as InfluxDB's line protocol, written so that every line is accepted.
 //!
 //! Pure. What line protocol cannot hold is changed in a defined way: in names and tag values line
-//! breaks and tabs become the texts `\n`, `\r`, `\t` and backslashes at the end are trimmed; a tag
-//! or field without a value is left out. Field texts keep everything, line breaks included.
+//! breaks and tabs become the texts `\n`, `\r`, `\t`, backslashes at the end are trimmed, and one
+//! is added where an odd number of them stands before a comma, an equals sign or a space; a tag or
+//! field without a value is left out. Field texts keep everything, line breaks included.
 //! Rules: <https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/>.
 
 use std::borrow::Cow;
@@ -102,11 +103,8 @@ impl Lines {
 
     /// One line with its line feed.
     pub fn line(&self, index: usize) -> &[u8] {
-        let start = index
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before))
-            .copied()
-            .unwrap_or(0);
+        let start =
+            index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         let end = self.ends.get(index).copied().unwrap_or(start);
         self.body.get(start..end).unwrap_or_default()
     }
@@ -147,17 +145,12 @@ pub fn clean_name(name: &str) -> Cow<'_, str> {
     if !name.contains(['\n', '\r', '\t']) {
         return Cow::Borrowed(name);
     }
-    Cow::Owned(
-        name.replace('\n', "\\n")
-            .replace('\r', "\\r")
-            .replace('\t', "\\t"),
-    )
+    Cow::Owned(name.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t"))
 }
 
 /// The longest beginning of a text that a field may hold.
 pub fn fitting(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_TEXT_BYTES))
-        .unwrap_or(text)
+    text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or(text)
 }
 
 fn push_measurement(body: &mut Vec<u8>, measurement: &str) {
@@ -173,25 +166,33 @@ fn push_measurement(body: &mut Vec<u8>, measurement: &str) {
     push_escaped(body, measurement, b", ");
 }
 
+/// Escapes with backslashes.
+///
+/// InfluxDB finds the parts of a line by the byte before a separator, but the ends of lines by
+/// skipping pairs of a backslash and any byte. The two agree where the backslashes before a
+/// separator are odd in number, so one is added to those that would not be.
 fn push_escaped(body: &mut Vec<u8>, text: &str, special: &[u8]) {
+    let mut backslashes = 0_usize;
     for &byte in text.as_bytes() {
         match byte {
             b'\n' => body.extend_from_slice(b"\\n"),
             b'\r' => body.extend_from_slice(b"\\r"),
             b'\t' => body.extend_from_slice(b"\\t"),
-            byte => {
-                if special.contains(&byte) {
+            byte if special.contains(&byte) => {
+                if backslashes % 2 == 1 {
                     body.push(b'\\');
                 }
-                body.push(byte);
+                body.extend_from_slice(&[b'\\', byte]);
             }
+            byte => body.push(byte),
         }
+        backslashes = if byte == b'\\' { backslashes + 1 } else { 0 };
     }
 }
 
 fn push_value(body: &mut Vec<u8>, value: &FieldValue<'_>) {
     match value {
-        FieldValue::Float(number) => push_display(body, number),
+        FieldValue::Float(number) => push_float(body, *number),
         FieldValue::Int(number) => {
             push_display(body, number);
             body.push(b'i');
@@ -212,6 +213,15 @@ fn push_value(body: &mut Vec<u8>, value: &FieldValue<'_>) {
             }
             body.push(b'"');
         }
+    }
+}
+
+/// Beyond everyday magnitudes a float is written with an exponent: its digits would be hundreds.
+fn push_float(body: &mut Vec<u8>, number: f64) {
+    if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
+        push_display(body, number);
+    } else {
+        push_display(body, format_args!("{number:e}"));
     }
 }
 

@@ -20,7 +20,9 @@ fn values_have_their_types() {
     for (value, expected) in [
         (FieldValue::Float(12.5), "m f=12.5 7"),
         (FieldValue::Float(-0.0), "m f=-0 7"),
-        (FieldValue::Float(1e-7), "m f=0.0000001 7"),
+        (FieldValue::Float(1.5e-7), "m f=1.5e-7 7"),
+        (FieldValue::Float(-2e300), "m f=-2e300 7"),
+        (FieldValue::Float(7_037_695.0), "m f=7037695 7"),
         (FieldValue::Float(f64::NAN), ""),
         (FieldValue::Float(f64::INFINITY), ""),
         (FieldValue::Int(i64::MIN), "m f=-9223372036854775808i 7"),
@@ -36,18 +38,14 @@ fn values_have_their_types() {
 
 #[test]
 fn names_and_tags_are_escaped() {
-    let tags = [
-        ("a b", "x,y=z"),
-        ("c", "end\\\\"),
-        ("d", "\\"),
-        ("e", "1\n2\r3\t4"),
-        ("ü", "🦀"),
-    ];
+    let tags = [("a b", "x,y=z"), ("c", "end\\\\"), ("d", "\\"), ("e", "1\n2\r3\t4"), ("ü", "🦀")];
     assert_eq!(
         line("m,1 #", &tags, FieldValue::Int(1)),
         "m\\,1\\ #,a\\ b=x\\,y\\=z,c=end,e=1\\n2\\r3\\t4,ü=🦀 f=1i 7"
     );
     assert_eq!(line("#m\\", &[], FieldValue::Int(1)), "_m f=1i 7");
+    let tags = [("t", "a\\ b\\\\,c\\d")];
+    assert_eq!(line("m", &tags, FieldValue::Int(1)), "m,t=a\\\\\\ b\\\\\\,c\\d f=1i 7");
 }
 
 #[test]

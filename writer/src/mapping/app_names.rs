@@ -12,10 +12,8 @@ const FIRST_PART: u32 = 1;
 
 pub(super) fn points(event: &AppNames, time: Timestamp, schema: &Schema, emit: &mut Emit<'_>) {
     for app in &event.apps {
-        let tags = Tags::new()
-            .with("repository", &event.repository)
-            .with("app_id", &app.id)
-            .encode();
+        let tags =
+            Tags::new().with("repository", &event.repository).with("app_id", &app.id).encode();
         let state = match app.change {
             Some(Change::Gone) => "gone",
             Some(Change::New | Change::Renamed) | None => "present",

@@ -42,20 +42,14 @@ fn error_point(
         .with("error_type", error_type)
         .with("server_name", &event.server.name)
         .with("host", host)
-        .with(
-            "virtual_proxy",
-            event.virtual_proxy.as_deref().unwrap_or_default(),
-        )
+        .with("virtual_proxy", event.virtual_proxy.as_deref().unwrap_or_default())
         .encode();
     let number = |value: Option<u64>| schema.natural(ERROR_NUMBER, value);
     emit(
         &Point::new(measurement, &tags, time)
             // An event may stand for several ticks; the predecessor would have written each.
             .with("error_count", number(Some(event.ticks.max(1))))
-            .with(
-                "error_category",
-                Some(FieldValue::text(event.category.name())),
-            )
+            .with("error_category", Some(FieldValue::text(event.category.name())))
             .with_text("error_code", event.code.as_deref())
             .with("http_status", number(event.http_status.map(u64::from)))
             .with_text("request_url", event.url.as_deref())

@@ -36,10 +36,7 @@ pub(super) fn points(event: &Health, time: Timestamp, schema: &Schema, emit: &mu
             .with("comitted", schema.float(MEMORY, memory.committed))
             .with("allocated", schema.float(MEMORY, memory.allocated))
             .with("free", schema.float(MEMORY, memory.free))
-            .with(
-                "total_physical",
-                schema.float(MEMORY, memory.total_physical),
-            ),
+            .with("total_physical", schema.float(MEMORY, memory.total_physical)),
     );
     apps(event, &tags, time, schema, emit);
     counters(health, &tags, time, schema, emit);
@@ -119,12 +116,7 @@ fn apps(event: &Health, tags: &EncodedTags, time: Timestamp, schema: &Schema, em
     for (fields, ids, apps, included) in [
         (ACTIVE, &engine.active_docs, &apps.active, include.active),
         (LOADED, &engine.loaded_docs, &apps.loaded, include.loaded),
-        (
-            IN_MEMORY,
-            &engine.in_memory_docs,
-            &apps.in_memory,
-            include.in_memory,
-        ),
+        (IN_MEMORY, &engine.in_memory_docs, &apps.in_memory, include.in_memory),
     ] {
         let count = i64::try_from(ids.len()).ok();
         point = point.with(fields.count, schema.integer(INTEGER, count));
@@ -158,9 +150,7 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     /// An id stands for itself where the event knows no name.
     fn new(ids: &'a [String], apps: &'a [App]) -> Self {
-        let known = apps
-            .iter()
-            .map(|app| (&*app.id, app.name.as_deref().unwrap_or(&app.id)));
+        let known = apps.iter().map(|app| (&*app.id, app.name.as_deref().unwrap_or(&app.id)));
         let unknown = ids.iter().map(|id| (&**id, &**id)).skip(apps.len());
         let mut names = Self::default();
         for (id, name) in known.chain(unknown) {

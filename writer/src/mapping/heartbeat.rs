@@ -12,10 +12,8 @@ const BYTES_PER_MB: f64 = 1_048_576.0;
 const ROUNDING: f64 = 100.0;
 
 pub(super) fn points(event: &Heartbeat, time: Timestamp, schema: &Schema, emit: &mut Emit<'_>) {
-    let tags = Tags::new()
-        .with("process", &event.process)
-        .with("instance", &event.instance)
-        .encode();
+    let tags =
+        Tags::new().with("process", &event.process).with("instance", &event.instance).encode();
     let counters = &event.counters;
     let integer = |value: Option<u64>| schema.natural(INTEGER, value);
     emit(
@@ -32,14 +30,8 @@ pub(super) fn points(event: &Heartbeat, time: Timestamp, schema: &Schema, emit: 
             .with("failed_writes", integer(counters.failed_writes))
             .with("outbox", integer(counters.outbox))
             .with("backlog", integer(counters.backlog))
-            .with(
-                "oldest_unwritten_s",
-                schema.float(FLOAT, counters.oldest_unwritten_s),
-            )
-            .with(
-                "resident_mb",
-                megabytes(event.memory.resident_bytes, schema),
-            ),
+            .with("oldest_unwritten_s", schema.float(FLOAT, counters.oldest_unwritten_s))
+            .with("resident_mb", megabytes(event.memory.resident_bytes, schema)),
     );
     if let (Some(instance), true) = (&schema.memory_usage_instance, event.uptime_monitor) {
         memory_point(instance, event, time, schema, emit);
@@ -53,20 +45,15 @@ fn memory_point(
     schema: &Schema,
     emit: &mut Emit<'_>,
 ) {
-    let tags = Tags::new()
-        .with("butler_sos_instance", instance)
-        .with("version", &event.version)
-        .encode();
+    let tags =
+        Tags::new().with("butler_sos_instance", instance).with("version", &event.version).encode();
     let allocated = megabytes(event.memory.allocated_bytes, schema);
     emit(
         &Point::new("butlersos_memory_usage", &tags, time)
             .with("heap_used", allocated.clone())
             .with("heap_total", allocated)
             .with("external", schema.float(FLOAT, Some(0.0)))
-            .with(
-                "process_memory",
-                megabytes(event.memory.resident_bytes, schema),
-            ),
+            .with("process_memory", megabytes(event.memory.resident_bytes, schema)),
     );
 }
 

@@ -39,10 +39,7 @@ pub(super) fn point(
     emit(
         &Point::new(MEASUREMENT, &tags, time)
             .with("ok", Some(FieldValue::Bool(ok)))
-            .with(
-                "duration_ms",
-                schema.natural(INTEGER, Some(poll.duration_ms)),
-            )
+            .with("duration_ms", schema.natural(INTEGER, Some(poll.duration_ms)))
             .with("lateness_ms", schema.integer(INTEGER, Some(lateness_ms)))
             .with("bytes", schema.natural(INTEGER, poll.bytes)),
     );

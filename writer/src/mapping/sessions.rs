@@ -33,10 +33,7 @@ pub(super) fn points(event: &Sessions, time: Timestamp, schema: &Schema, emit: &
         );
         emit(
             &Point::new("user_session_list", &tags, time)
-                .with(
-                    "session_count",
-                    count.filter(|_| schema.version != Version::V1),
-                )
+                .with("session_count", count.filter(|_| schema.version != Version::V1))
                 .with_text("session_user_id_list", Some(&users)),
         );
         let polled = Polled {
@@ -61,10 +58,7 @@ pub(super) fn points(event: &Sessions, time: Timestamp, schema: &Schema, emit: &
         emit(
             &Point::new("user_session_details", &tags, time)
                 .with("session_id", Some(FieldValue::text(&*session.session_id)))
-                .with(
-                    "user_directory",
-                    Some(FieldValue::text(&*session.user_directory)),
-                )
+                .with("user_directory", Some(FieldValue::text(&*session.user_directory)))
                 .with_text("user_id", user_id),
         );
     }
@@ -74,11 +68,7 @@ pub(super) fn points(event: &Sessions, time: Timestamp, schema: &Schema, emit: &
 fn user_list(event: &Sessions) -> String {
     let Some(users) = &event.users else {
         let mut seen = HashSet::new();
-        let users = event
-            .sessions
-            .iter()
-            .map(user)
-            .filter(|user| seen.insert(user.clone()));
+        let users = event.sessions.iter().map(user).filter(|user| seen.insert(user.clone()));
         return join_fitting(users);
     };
     join_fitting(users.iter())

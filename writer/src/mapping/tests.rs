@@ -11,11 +11,7 @@ use crate::schema::{Schema, Version};
 fn schema(version: Version) -> Schema {
     Schema {
         version,
-        include_fields: IncludeFields {
-            active: true,
-            loaded: true,
-            in_memory: true,
-        },
+        include_fields: IncludeFields { active: true, loaded: true, in_memory: true },
         app_names_enabled: true,
         failed_polls: Some("butler_sos_errors".to_owned()),
         memory_usage_instance: Some("DEV".to_owned()),
@@ -35,18 +31,9 @@ fn lines(kind: &str, data: &Value, schema: &Schema) -> Vec<String> {
     push_lines(&envelope, schema, &mut lines);
     let texts: Vec<String> = (0..lines.len())
         .map(|index| String::from_utf8(lines.line(index).to_vec()).unwrap())
-        .map(|line| {
-            line.trim_end()
-                .trim_end_matches(" 1795248930123456789")
-                .to_owned()
-        })
+        .map(|line| line.trim_end().trim_end_matches(" 1795248930123456789").to_owned())
         .collect();
-    assert!(
-        lines
-            .text()
-            .lines()
-            .all(|line| line.ends_with(" 1795248930123456789"))
-    );
+    assert!(lines.text().lines().all(|line| line.ends_with(" 1795248930123456789")));
     texts
 }
 
@@ -83,10 +70,7 @@ const TAGS: &str =
     r"env=prod,host=sense1.corp.com,server_description=Central\ node,server_name=sense\ 1";
 
 fn with_tags(expected: &[&str]) -> Vec<String> {
-    expected
-        .iter()
-        .map(|line| line.replace("TAGS", TAGS))
-        .collect()
+    expected.iter().map(|line| line.replace("TAGS", TAGS)).collect()
 }
 
 #[test]
@@ -175,11 +159,7 @@ fn missing_values_leave_out_fields_and_points() {
     let apps = |suffix: &str| {
         ["active", "loaded", "in_memory"]
             .map(|list| {
-                let (count, text) = if list == "active" {
-                    (1, suffix)
-                } else {
-                    (0, r#""""#)
-                };
+                let (count, text) = if list == "active" { (1, suffix) } else { (0, r#""""#) };
                 format!(
                     "{list}_docs_count={count}i,{list}_docs={},{list}_docs_names={text},\
                      {list}_session_docs_names=\"\"",
@@ -217,10 +197,7 @@ fn own_tags_may_overwrite_the_others() {
         "tags": {"host": "node,1", "server_description": "", "Ä=b": "c\\"}},
         "poll": poll(), "health": {"saturated": true}});
     let lines = lines("health", &event, &schema(Version::V1));
-    assert_eq!(
-        lines[1],
-        r"saturated,host=node\,1,server_name=a,Ä\=b=c saturated=true"
-    );
+    assert_eq!(lines[1], r"saturated,host=node\,1,server_name=a,Ä\=b=c saturated=true");
 }
 
 fn sessions(part: u32, parts: u32) -> Value {
@@ -301,37 +278,20 @@ fn dropped_user_ids_leave_the_directory() {
     let mut event = sessions(1, 1);
     event["sessions"] = json!([{"userDirectory": "CORP", "sessionId": "s1"}]);
     let made = lines("sessions", &event, &schema(Version::V1));
-    assert!(
-        made[1].ends_with(r#" session_user_id_list="CORP""#),
-        "{}",
-        made[1]
-    );
+    assert!(made[1].ends_with(r#" session_user_id_list="CORP""#), "{}", made[1]);
     assert!(!made[3].contains("user_id"), "{}", made[3]);
 }
 
 #[test]
 fn user_lists_are_cut_between_names() {
     let mut event = sessions(1, 2);
-    let users: Vec<String> = (0..10_000)
-        .map(|number| format!("CORP\\user{number:05}"))
-        .collect();
+    let users: Vec<String> = (0..10_000).map(|number| format!("CORP\\user{number:05}")).collect();
     event["users"] = json!(users);
     let made = lines("sessions", &event, &schema(Version::V2));
-    let list = made[1]
-        .split_once("session_user_id_list=\"")
-        .unwrap()
-        .1
-        .trim_end_matches('"');
+    let list = made[1].split_once("session_user_id_list=\"").unwrap().1.trim_end_matches('"');
     let list = list.replace("\\\\", "\\");
-    assert!(
-        list.len() <= 65_536 && list.len() > 65_536 - 15,
-        "{}",
-        list.len()
-    );
-    assert!(
-        list.split(',')
-            .eq(users.iter().take(list.split(',').count()))
-    );
+    assert!(list.len() <= 65_536 && list.len() > 65_536 - 15, "{}", list.len());
+    assert!(list.split(',').eq(users.iter().take(list.split(',').count())));
 }
 
 #[test]

@@ -53,9 +53,7 @@ fn compact(text: &str) -> Option<Timestamp> {
     }
     // Fractions of a second would not show.
     let moment = parse_offset(offset)?.to_timestamp(moment).ok()?;
-    Some(Timestamp::from_nanos(
-        i64::try_from(moment.as_nanosecond()).ok()?,
-    ))
+    Some(Timestamp::from_nanos(i64::try_from(moment.as_nanosecond()).ok()?))
 }
 
 /// `+hhmm`, `-hh:mm` or `Z`; UTC where the engine says nothing.

@@ -74,19 +74,12 @@ pub(crate) struct Split<'l> {
 impl<'l> Split<'l> {
     /// All lines in one part.
     pub(crate) fn new(lines: &'l Lines) -> Self {
-        let whole = Part {
-            lines: (0..lines.len()).collect(),
-            because: None,
-            counts: true,
-        };
+        let whole = Part { lines: (0..lines.len()).collect(), because: None, counts: true };
         Self {
             lines,
             fates: vec![Fate::Open; lines.len()],
             reasons: Vec::new(),
-            parts: Some(whole)
-                .into_iter()
-                .filter(|part| !part.lines.is_empty())
-                .collect(),
+            parts: Some(whole).into_iter().filter(|part| !part.lines.is_empty()).collect(),
             requests: 0,
         }
     }
@@ -144,11 +137,8 @@ impl<'l> Split<'l> {
     /// Uses InfluxDB's list of the refused lines, if there is one.
     fn named(&mut self, part: &Part, refusal: &Refusal) -> bool {
         let index = |line: &LineRefusal| part.lines.get(line.number.checked_sub(1)?).copied();
-        let named: Vec<(usize, &LineRefusal)> = refusal
-            .lines
-            .iter()
-            .filter_map(|line| Some((index(line)?, line)))
-            .collect();
+        let named: Vec<(usize, &LineRefusal)> =
+            refusal.lines.iter().filter_map(|line| Some((index(line)?, line))).collect();
         if named.is_empty() {
             return false;
         }
@@ -163,8 +153,7 @@ impl<'l> Split<'l> {
     /// Retention goes by the timestamp alone, so the lines dropped are the oldest ones.
     fn expire_oldest(&mut self, mut part: Part, dropped: usize, because: usize) {
         let lines = self.lines;
-        part.lines
-            .sort_by_key(|&index| timestamp_of(lines.line(index)));
+        part.lines.sort_by_key(|&index| timestamp_of(lines.line(index)));
         let rest = part.lines.split_off(dropped);
         self.mark(&part.lines, Fate::Expired);
         self.queue(rest, because, true);
@@ -175,9 +164,7 @@ impl<'l> Split<'l> {
         let mut order: Vec<Vec<usize>> = Vec::new();
         let mut places: HashMap<&[u8], usize> = HashMap::new();
         for &index in &part.lines {
-            let place = *places
-                .entry(measurement_of(lines.line(index)))
-                .or_insert(order.len());
+            let place = *places.entry(measurement_of(lines.line(index))).or_insert(order.len());
             match order.get_mut(place) {
                 Some(known) => known.push(index),
                 None => order.push(vec![index]),
@@ -198,11 +185,7 @@ impl<'l> Split<'l> {
     }
 
     fn queue(&mut self, lines: Vec<usize>, because: usize, counts: bool) {
-        self.parts.push_back(Part {
-            lines,
-            because: Some(because),
-            counts,
-        });
+        self.parts.push_back(Part { lines, because: Some(because), counts });
     }
 
     fn mark(&mut self, lines: &[usize], fate: Fate) {

@@ -21,18 +21,11 @@ fn lines(measurements: &[usize]) -> Lines {
 
 fn indices(body: &[u8]) -> Vec<usize> {
     let text = std::str::from_utf8(body).unwrap();
-    text.lines()
-        .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
-        .collect()
+    text.lines().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
 }
 
 fn refusal(dropped: Option<usize>) -> Refusal {
-    Refusal {
-        status: 400,
-        reason: "no".to_owned(),
-        dropped,
-        ..Refusal::default()
-    }
+    Refusal { status: 400, reason: "no".to_owned(), dropped, ..Refusal::default() }
 }
 
 /// Drives a split against a server that refuses `bad` lines; gives the lines it stored and the
@@ -64,10 +57,7 @@ fn a_measurement_in_conflict_costs_one_request_each() {
     let mut split = Split::new(&lines);
     // As 1.x does: `dropped` counts the lines in conflict.
     let (stored, requests) = drive(&mut split, &lines, |sent| {
-        let conflicts = sent
-            .iter()
-            .filter(|&&index| measurements[index] == 4)
-            .count();
+        let conflicts = sent.iter().filter(|&&index| measurements[index] == 4).count();
         (conflicts > 0).then(|| refusal(Some(conflicts)))
     });
     assert_eq!(requests, 10);
@@ -80,10 +70,7 @@ fn expired_lines_cost_one_request_more() {
     let mut split = Split::new(&lines);
     let (stored, requests) = drive(&mut split, &lines, |sent| {
         let expired = sent.iter().filter(|&&index| index < 37).count();
-        (expired > 0).then(|| Refusal {
-            expired: true,
-            ..refusal(Some(expired))
-        })
+        (expired > 0).then(|| Refusal { expired: true, ..refusal(Some(expired)) })
     });
     assert_eq!((requests, stored.len()), (2, 63));
     assert!((0..100).all(|index| (split.fate(index) == Fate::Expired) == (index < 37)));
@@ -94,17 +81,8 @@ fn named_lines_cost_no_further_request() {
     let lines = lines(&[1, 2, 1, 2]);
     let mut split = Split::new(&lines);
     let part = split.next_part().unwrap();
-    let named = |number| LineRefusal {
-        number,
-        reason: "bad".to_owned(),
-    };
-    split.refused(
-        part,
-        Refusal {
-            lines: vec![named(2), named(9), named(0)],
-            ..refusal(None)
-        },
-    );
+    let named = |number| LineRefusal { number, reason: "bad".to_owned() };
+    split.refused(part, Refusal { lines: vec![named(2), named(9), named(0)], ..refusal(None) });
     assert!(split.next_part().is_none());
     assert_eq!(split.fate(0), Fate::Stored);
     assert_eq!(split.why(1).map(|reason| &*reason.words), Some("bad"));

@@ -16,10 +16,7 @@ use crate::schema::Version;
 
 /// The limits on cardinality of 1.x: its words, and the setting in its configuration file.
 const CARDINALITY_LIMITS: [(&str, &str); 2] = [
-    (
-        "max-series-per-database limit exceeded",
-        "max-series-per-database",
-    ),
+    ("max-series-per-database limit exceeded", "max-series-per-database"),
     ("max-values-per-tag limit exceeded", "max-values-per-tag"),
 ];
 const EXPIRED: &str = "points beyond retention policy";
@@ -66,17 +63,13 @@ pub fn answer(version: Version, address: &str, response: &Response, now: Timesta
     match status {
         204 => Answer::Stored,
         400 | 422 => refused(address, response),
-        401 | 403 => Answer::Trouble(Trouble::misconfigured(format!(
-            "{}; check {}",
-            says(),
-            keys(version)
-        ))),
+        401 | 403 => {
+            Answer::Trouble(Trouble::misconfigured(format!("{}; check {}", says(), keys(version))))
+        }
         404 => Answer::Missing(says()),
         413 => Answer::TooLarge(response.words()),
         408 | 429 | 500.. => Answer::Trouble(Trouble {
-            kind: TroubleKind::Unavailable {
-                retry_after: response.retry_after(now),
-            },
+            kind: TroubleKind::Unavailable { retry_after: response.retry_after(now) },
             why: says(),
         }),
         _ => Answer::Trouble(Trouble::misconfigured(format!(
@@ -100,9 +93,7 @@ fn refused(address: &str, response: &Response) -> Answer {
             });
         }
     }
-    let Some(body) = response
-        .error_body()
-        .or_else(|| response.by_influxdb.then(ErrorBody::empty))
+    let Some(body) = response.error_body().or_else(|| response.by_influxdb.then(ErrorBody::empty))
     else {
         // A proxy that dislikes the request must not cost the data.
         return Answer::Trouble(Trouble::misconfigured(format!(
@@ -136,11 +127,7 @@ fn dropped(words: &str) -> Option<usize> {
 
 impl ErrorBody {
     fn empty() -> Self {
-        Self {
-            error: None,
-            message: None,
-            data: None,
-        }
+        Self { error: None, message: None, data: None }
     }
 
     fn line_refusals(self) -> Vec<LineRefusal> {
@@ -152,10 +139,7 @@ impl ErrorBody {
         entries
             .into_iter()
             .filter_map(|entry| serde_json::from_value::<LineError>(entry).ok())
-            .map(|line| LineRefusal {
-                number: line.line_number,
-                reason: line.error_message,
-            })
+            .map(|line| LineRefusal { number: line.line_number, reason: line.error_message })
             .collect()
     }
 }
@@ -181,9 +165,7 @@ impl Response {
         if text.is_empty() {
             return "an empty answer".to_owned();
         }
-        text.get(..text.floor_char_boundary(MAX_SHOWN))
-            .unwrap_or_default()
-            .to_owned()
+        text.get(..text.floor_char_boundary(MAX_SHOWN)).unwrap_or_default().to_owned()
     }
 
     /// `Retry-After`: seconds, or a date.
