@@ -1,0 +1,34 @@
+//! The drivers under test, a file each.
+
+mod embedded;
+mod memory;
+
+use shared::envelope::{Origin, Unnumbered};
+use shared::event::{AppNames, Event, Poll};
+use shared::subject::{Subject, Token};
+use shared::timestamp::Timestamp;
+
+pub(crate) use embedded::Embedded;
+pub(crate) use memory::Memory;
+
+/// Room for every test's dead letters.
+const DEAD_LETTER_BYTES: u64 = 16 << 20;
+
+/// An event about `name`.
+fn event(name: &str) -> Unnumbered {
+    let now = Timestamp::now();
+    let poll = Poll { scheduled: now, duration_ms: 1, interval_ms: 1, bytes: None };
+    let event = Event::AppNames(AppNames {
+        repository: name.to_owned(),
+        poll,
+        part: 1,
+        parts: 1,
+        full: true,
+        apps: vec![],
+    });
+    Unnumbered::encode(&Origin::new("collector", "test"), name, now, &event).unwrap()
+}
+
+fn subject(name: &str) -> Subject {
+    Subject::app_names("qliksense", &Token::new(name))
+}
