@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use collector::CollectorContext;
 use prometheus_client::registry::Registry;
@@ -78,6 +79,7 @@ impl Pipeline {
             directory: embedded.directory.clone(),
             max_bytes: embedded.max_bytes,
             max_age: Some(embedded.max_age),
+            keep_settled: Duration::ZERO,
         })?;
         let consumer = EmbeddedConsumer::new(&outbox)?;
         let dead_letters =

@@ -43,6 +43,13 @@ impl Timestamp {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// This moment less `duration`, but not before the epoch.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        Self::from_nanos(self.0.saturating_sub(nanos))
+    }
+
     /// Reads RFC 3339 text with any offset.
     pub fn parse(text: &str) -> Option<Self> {
         let parsed: jiff::Timestamp = text.parse().ok()?;

@@ -21,8 +21,10 @@ const GROUP_WINDOW: Duration = Duration::from_millis(20);
 const GROUP_SIZE: usize = 1_024;
 /// How often the front is looked at for events beyond their age.
 const EXPIRY_CHECK: Duration = Duration::from_mins(1);
-/// Events given up at once, so that a commit does not become slow.
-const EXPIRED_AT_ONCE: i64 = 10_000;
+/// Events given up or deleted for their age at once, so that a commit does not become slow.
+const DELETED_AT_ONCE: i64 = 10_000;
+/// The part of the limit beyond which settled events are not kept any longer: a half.
+const CROWDED_DIVISOR: u64 = 2;
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -50,6 +52,7 @@ pub(super) struct Committer {
     shared: Arc<Shared>,
     max_bytes: u64,
     max_age: Option<Duration>,
+    keep_settled: Duration,
     /// The sequence that the next event gets.
     next_sequence: u64,
     /// Settled, but perhaps not yet in the database.
@@ -88,6 +91,7 @@ impl Committer {
             shared,
             max_bytes: settings.max_bytes,
             max_age: settings.max_age,
+            keep_settled: settings.keep_settled,
             next_sequence: 1,
             settled_through,
             next_expiry_check: Instant::now(),
@@ -192,6 +196,9 @@ impl Committer {
         let mut last = *self.shared.committed.borrow();
         let mut taken = Vec::new();
         let mut expired = 0;
+        let keep_settled = self.keep_settled;
+        // What is settled stays only as long as it takes no room from what is not.
+        let crowded = self.store.used_bytes()? > self.max_bytes / CROWDED_DIVISOR;
         self.store.transaction(durability, |transaction| {
             let now = Timestamp::now();
             for step in steps {
@@ -222,13 +229,21 @@ impl Committer {
                 }
             }
             if let Some(moment) = expire_before
-                && let Some(through) = store::older_than(transaction, moment, EXPIRED_AT_ONCE)?
+                && let Some(through) = store::older_than(transaction, moment, DELETED_AT_ONCE)?
                 && through > settled
             {
                 expired = through - settled;
                 settled = through;
             }
-            store::delete_through(transaction, settled)?;
+            if keep_settled.is_zero() || crowded {
+                store::delete_through(transaction, settled)?;
+            } else {
+                store::remember_settled(transaction, settled)?;
+                let kept_from = now.minus(keep_settled);
+                if let Some(old) = store::older_than(transaction, kept_from, DELETED_AT_ONCE)? {
+                    store::delete_through(transaction, old.min(settled))?;
+                }
+            }
             Ok(())
         })?;
         self.report(sequence, settled, last, expired);

@@ -44,6 +44,8 @@ pub struct OutboxSettings {
     pub max_bytes: u64,
     /// Age beyond which events are given up; none keeps them for ever.
     pub max_age: Option<Duration>,
+    /// How long an event stays after it was settled, in case the broker forgets it.
+    pub keep_settled: Duration,
 }
 
 /// An event to append.
@@ -156,7 +158,7 @@ struct Shared {
     file: PathBuf,
     /// The last position in the outbox.
     committed: watch::Sender<i64>,
-    /// The last position that has left.
+    /// The last position that is settled.
     settled: AtomicI64,
     /// Events appended by this process.
     appended: AtomicU64,
@@ -176,7 +178,7 @@ impl Outbox {
         let shared = Arc::new(Shared {
             file: store::file_in(&settings.directory),
             committed: watch::Sender::new(contents.last),
-            settled: AtomicI64::new(contents.first - 1),
+            settled: AtomicI64::new(contents.settled),
             appended: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             found: contents.last,
@@ -236,7 +238,7 @@ impl Outbox {
         &self.open_ticks
     }
 
-    /// Lets everything up to and including `position` go.
+    /// Settles everything up to and including `position`: it is stored, or a broker has it.
     pub async fn settle_through(&self, position: i64) {
         // The committer ends only with the process, and then the events stay for the next one.
         let _closed = self
@@ -263,9 +265,14 @@ impl Outbox {
         self.shared.taps.subscribe()
     }
 
-    /// Events in the outbox.
+    /// Events that are not settled.
     pub fn depth(&self) -> u64 {
         self.shared.depth()
+    }
+
+    /// The last position that is settled.
+    pub fn settled(&self) -> i64 {
+        self.shared.settled.load(Ordering::Relaxed)
     }
 
     /// Events that this process has appended.

@@ -69,7 +69,7 @@ impl OutboxReader {
         position <= self.shared.found
     }
 
-    /// Events in the outbox.
+    /// Events that are not settled.
     pub fn depth(&self) -> u64 {
         self.shared.depth()
     }

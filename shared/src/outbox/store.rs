@@ -17,6 +17,10 @@ const SCHEMA: &str = "
         id TEXT NOT NULL,
         payload BLOB NOT NULL
     );
+    CREATE TABLE progress (
+        settled INTEGER NOT NULL
+    );
+    INSERT INTO progress (settled) VALUES (0);
     CREATE TABLE ticks (
         endpoint TEXT PRIMARY KEY,
         sent INTEGER NOT NULL,
@@ -41,8 +45,8 @@ pub(super) struct Store {
 /// What was in the outbox when it was opened.
 #[derive(Debug)]
 pub(super) struct Contents {
-    /// The first position, or the one that comes next when it is empty.
-    pub(super) first: i64,
+    /// The last position that is settled.
+    pub(super) settled: i64,
     /// The last position ever given.
     pub(super) last: i64,
     pub(super) open_ticks: Vec<OpenTick>,
@@ -164,6 +168,12 @@ pub(super) fn insert(
     Ok(transaction.last_insert_rowid())
 }
 
+/// Remembers what is settled, for events that stay after it.
+pub(super) fn remember_settled(transaction: &Transaction<'_>, position: i64) -> Result<(), Error> {
+    transaction.prepare_cached("UPDATE progress SET settled = ?1")?.execute([position])?;
+    Ok(())
+}
+
 pub(super) fn delete_through(transaction: &Transaction<'_>, position: i64) -> Result<usize, Error> {
     transaction
         .prepare_cached("DELETE FROM events WHERE position <= ?1")?
@@ -232,6 +242,9 @@ fn contents(connection: &Connection) -> Result<Contents, Error> {
     let last = given.unwrap_or(0);
     let first: Option<i64> =
         connection.query_row("SELECT min(position) FROM events", [], |row| row.get(0))?;
+    let remembered: i64 =
+        connection.query_row("SELECT settled FROM progress", [], |row| row.get(0))?;
+    let gone = first.unwrap_or(last + 1) - 1;
     let mut statement = connection.prepare("SELECT endpoint, sent, open FROM ticks")?;
     let open_ticks = statement
         .query_map([], |row| {
@@ -243,7 +256,7 @@ fn contents(connection: &Connection) -> Result<Contents, Error> {
         })?
         .collect::<Result<_, _>>()?;
     Ok(Contents {
-        first: first.unwrap_or(last + 1),
+        settled: gone.max(remembered).min(last),
         last,
         open_ticks,
     })

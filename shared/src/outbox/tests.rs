@@ -12,6 +12,7 @@ fn settings(directory: &tempfile::TempDir) -> OutboxSettings {
         directory: directory.path().join("outbox"),
         max_bytes: 64 << 20,
         max_age: None,
+        keep_settled: Duration::ZERO,
     }
 }
 
@@ -227,4 +228,28 @@ async fn a_tap_sees_what_is_committed() {
     outbox.append(vec![entry("a")], None).await.unwrap();
     let tapped = tap.recv().await.unwrap();
     assert_eq!(tapped.id, read(&outbox, 0).await[0].id);
+}
+
+#[tokio::test]
+async fn settled_events_stay_as_long_as_asked_and_are_not_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = OutboxSettings { keep_settled: Duration::from_mins(5), ..settings(&directory) };
+    let outbox = Outbox::open(&keeping).unwrap();
+    outbox.append(vec![entry("a"), entry("b"), entry("c")], None).await.unwrap();
+    let stored = read(&outbox, 0).await;
+    outbox.settle_through(stored[1].position).await;
+    outbox.flush().await;
+    assert_eq!((outbox.depth(), outbox.settled()), (1, stored[1].position));
+    assert_eq!(read(&outbox, 0).await.len(), 3);
+
+    let outbox = reopened(outbox, &keeping).await;
+    assert_eq!((outbox.depth(), outbox.settled()), (1, stored[1].position));
+    assert_eq!(read(&outbox, outbox.settled()).await[0].id, stored[2].id);
+
+    // A shorter time lets go of what is settled, and of nothing else.
+    let outbox = reopened(outbox, &settings(&directory)).await;
+    outbox.append(vec![entry("d")], None).await.unwrap();
+    let left: Vec<String> = read(&outbox, 0).await.into_iter().map(|stored| stored.id).collect();
+    assert_eq!(left.len(), 2);
+    assert_eq!(left[0], stored[2].id);
 }
