@@ -90,7 +90,17 @@ impl Loop {
         let store = Arc::clone(&self.store);
         let preparation = AbortOnDropHandle::new(tokio::spawn(flush::prepare(Arc::clone(&store))));
         store.metrics.consuming(true);
-        let consumed = self.consume(&shutdown).await;
+        let overdue = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(grace).await;
+        };
+        let consumed = tokio::select! {
+            consumed = self.consume(&shutdown) => consumed,
+            () = overdue => {
+                tracing::warn!("the broker took no acks in time; it delivers again");
+                return Ok(());
+            }
+        };
         store.metrics.consuming(false);
         drop(preparation);
         consumed?;

@@ -98,6 +98,14 @@ impl InfluxDb {
         self.request.address()
     }
 
+    fn request(&self) -> &Request {
+        &self.request
+    }
+
+    fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
     fn version(&self) -> Version {
         Version::from(&self.place)
     }

@@ -2,6 +2,7 @@
 
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder};
+use serde_json::Value;
 use shared::config;
 use shared::secret::Secret;
 use url::Url;
@@ -80,6 +81,23 @@ impl Request {
         let mut url = join(&self.base, "query");
         url.query_pairs_mut().append_pair("q", statement);
         self.authorized(client.post(url))
+    }
+
+    /// A search, for 2.x.
+    pub(super) fn get(
+        &self,
+        client: &Client,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> RequestBuilder {
+        let mut url = join(&self.base, path);
+        url.query_pairs_mut().extend_pairs(parameters);
+        self.authorized(client.get(url))
+    }
+
+    /// A change, for 2.x.
+    pub(super) fn post(&self, client: &Client, path: &str, body: &Value) -> RequestBuilder {
+        self.authorized(client.post(join(&self.base, path)).json(body))
     }
 
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {

@@ -1,32 +1,20 @@
-//! The place for the points: created where it is missing, left alone where it is there.
+//! The database of InfluxDB 1.x, with its default retention policy.
 //!
-//! 1.x: a database with its default retention policy, in one statement, so that a crash cannot
-//! leave a database that keeps everything for ever.
+//! Both in one statement, so that a crash cannot leave a database that keeps everything for ever.
 
 use serde::Deserialize;
-use shared::config::{self, RetentionPolicy};
-use shared::timestamp::Timestamp;
+use shared::config::RetentionPolicy;
 
-use super::InfluxDb;
-use super::answer::Response;
-use crate::destination::{Trouble, TroubleKind};
-use crate::letter::for_log;
+use super::refused;
+use crate::destination::Trouble;
+use crate::influxdb::InfluxDb;
+use crate::influxdb::answer::Response;
 
 /// 1.x says so when the database was made in the meantime, with a policy of its own.
 const CONFLICT: &str = "retention policy conflicts with an existing policy";
 
-/// Makes sure that the place exists.
-pub(super) async fn create(influxdb: &InfluxDb) -> Result<(), Trouble> {
-    match &influxdb.place {
-        config::Version::V1 { database, retention_policy, .. } => {
-            create_database(influxdb, database, retention_policy).await
-        }
-        // A write tells whether the bucket is there; 3.x creates its databases by itself.
-        config::Version::V2 { .. } | config::Version::V3 { .. } => Ok(()),
-    }
-}
-
-async fn create_database(
+/// Makes sure that the database exists; one that does keeps its policies.
+pub(super) async fn create(
     influxdb: &InfluxDb,
     database: &str,
     policy: &RetentionPolicy,
@@ -87,34 +75,14 @@ struct Series {
 ///
 /// `create` is what an admin can run instead.
 async fn run(influxdb: &InfluxDb, statement: &str, create: &str) -> Result<Vec<String>, Trouble> {
-    let request = influxdb.request.query(&influxdb.client, statement);
+    let request = influxdb.request().query(influxdb.client(), statement);
     let response = influxdb.exchange(request).await?;
-    let address = influxdb.address();
-    match understood(&response) {
-        Ok(names) => Ok(names),
-        Err(words) => {
-            let status = response.status;
-            let passing = matches!(status, 408 | 429 | 500..);
-            Err(Trouble {
-                kind: if passing {
-                    let retry_after = response.retry_after(Timestamp::now());
-                    TroubleKind::Unavailable { retry_after }
-                } else {
-                    TroubleKind::Misconfigured
-                },
-                why: if passing {
-                    format!("{address} answers {status}: {}", for_log(&words))
-                } else {
-                    format!(
-                        "the database is missing, or cannot be seen, and cannot be made \
-                         ({address} answers {status}: {}); run this as an InfluxDB admin, and \
-                         give the writer's user the right to write: {create}",
-                        for_log(&words)
-                    )
-                },
-            })
-        }
-    }
+    understood(&response).map_err(|words| {
+        let remedy = format!(
+            "run this as an InfluxDB admin, and give the writer's user the right to write: {create}"
+        );
+        refused(influxdb, &response, &words, "the database", &remedy)
+    })
 }
 
 fn understood(response: &Response) -> Result<Vec<String>, String> {
