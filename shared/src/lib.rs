@@ -15,6 +15,7 @@ pub mod config;
 pub mod lifecycle;
 pub mod logging;
 pub mod readiness;
+pub mod schedule;
 pub mod secret;
 pub mod status;
 pub mod timestamp;
