@@ -7,7 +7,7 @@ use async_trait::async_trait;
 /// Stores lines.
 #[async_trait]
 pub trait Destination: Send + Sync {
-    /// Hands in lines and says what became of them. Never waits to try again: see [`crate::flush`].
+    /// Hands in lines and says what became of them. Never waits to try again: see `flush`.
     async fn write(&self, body: &[u8]) -> Answer;
 
     /// Makes sure that there is a place for the lines, and makes one where there is none.

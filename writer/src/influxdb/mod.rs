@@ -1,7 +1,7 @@
 //! InfluxDB over HTTP: one request per batch part, one place that says what an answer means.
 //!
 //! The versions differ in the request and in how they create their place, and nowhere else.
-//! No retry: see [`crate::flush`].
+//! No retry: see `flush`.
 
 mod answer;
 mod create;

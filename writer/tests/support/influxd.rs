@@ -45,7 +45,10 @@ impl Influxd {
             http_port: free_port(),
             rpc_port: free_port(),
         };
-        influxd.spawn().await;
+        // Somebody else may take a port between its choice and its use.
+        while !influxd.spawn().await {
+            (influxd.http_port, influxd.rpc_port) = (free_port(), free_port());
+        }
         influxd
     }
 
@@ -61,7 +64,7 @@ impl Influxd {
     pub(crate) async fn restart(&mut self, options: Options) {
         self.kill();
         self.options = options;
-        self.spawn().await;
+        assert!(self.spawn().await, "influxd does not start again");
     }
 
     /// Where it listens.
@@ -110,7 +113,8 @@ impl Influxd {
         assert_eq!(answer.status(), 204, "{}", answer.text().await.unwrap());
     }
 
-    async fn spawn(&mut self) {
+    /// Starts it and waits until it answers; false when it ended by itself.
+    async fn spawn(&mut self) -> bool {
         install_tls_provider();
         let path = self.directory.path().join("influxdb.conf");
         std::fs::write(&path, self.configuration()).unwrap();
@@ -128,13 +132,16 @@ impl Influxd {
             }
             Err(error) => panic!("influxd cannot be started: {error}"),
         });
-        let ping = format!("{}/ping", self.url());
-        let client = client();
+        let (ping, client) = (format!("{}/ping", self.url()), client());
+        let child = self.child.as_mut().unwrap();
         eventually("influxd answers", async || {
+            if child.try_wait().unwrap().is_some() {
+                return Some(false);
+            }
             let answer = client.get(&ping).send().await.ok()?;
-            (answer.status() == 204).then_some(())
+            (answer.status() == 204).then_some(true)
         })
-        .await;
+        .await
     }
 
     fn configuration(&self) -> String {
