@@ -12,6 +12,7 @@ pub mod outbox;
 
 pub mod config;
 
+pub mod backoff;
 pub mod lifecycle;
 pub mod logging;
 pub mod readiness;

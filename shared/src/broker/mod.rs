@@ -6,6 +6,7 @@
 
 mod dead_letter;
 pub mod embedded;
+pub mod forward;
 pub mod memory;
 
 use async_trait::async_trait;

@@ -184,11 +184,8 @@ impl Committer {
 
     /// Writes everything in one transaction, then tells the handles.
     fn write(&mut self, steps: &[Step]) -> Result<(), rusqlite::Error> {
-        let durability = if steps.iter().any(Step::has_events) {
-            Durability::Disk
-        } else {
-            Durability::Process
-        };
+        let durability =
+            if steps.iter().any(Step::has_events) { Durability::Disk } else { Durability::Process };
         let expire_before = self.expiry();
         let tapped = self.shared.taps.receiver_count() > 0;
         let mut sequence = self.next_sequence;
@@ -216,12 +213,7 @@ impl Committer {
                     sequence += 1;
                     if tapped {
                         let subject = subject.clone();
-                        taken.push(Stored {
-                            position: last,
-                            subject,
-                            id,
-                            payload,
-                        });
+                        taken.push(Stored { position: last, subject, id, payload });
                     }
                 }
                 if let Some(endpoint) = &append.endpoint {
@@ -261,9 +253,7 @@ impl Committer {
         }
         self.next_expiry_check = now + EXPIRY_CHECK;
         let age = i64::try_from(max_age.as_nanos()).unwrap_or(i64::MAX);
-        Some(Timestamp::from_nanos(
-            Timestamp::now().nanos().saturating_sub(age),
-        ))
+        Some(Timestamp::from_nanos(Timestamp::now().nanos().saturating_sub(age)))
     }
 
     fn report(&mut self, next_sequence: u64, settled: i64, last: i64, expired: i64) {
@@ -271,9 +261,7 @@ impl Committer {
         self.next_sequence = next_sequence;
         self.settled_through = settled;
         self.shared.appended.fetch_add(appended, Ordering::Relaxed);
-        self.shared
-            .settled
-            .store(settled.min(last), Ordering::Relaxed);
+        self.shared.settled.store(settled.min(last), Ordering::Relaxed);
         self.shared
             .committed
             .send_if_modified(|committed| std::mem::replace(committed, last) != last);
@@ -291,11 +279,7 @@ impl Committer {
 impl Append {
     /// Whether there is room for all entries; if so, counts them as `used`.
     fn fits(&self, used: &mut u64, max_bytes: u64) -> bool {
-        let bytes: u64 = self
-            .entries
-            .iter()
-            .map(|e| store::bytes_of(e.event.size()))
-            .sum();
+        let bytes: u64 = self.entries.iter().map(|e| store::bytes_of(e.event.size())).sum();
         if bytes > 0 && used.saturating_add(bytes) > max_bytes {
             return false;
         }
@@ -328,22 +312,10 @@ impl Group {
         let mut at_once = Self::default();
         for command in commands.drain(..) {
             match command {
-                Command::Append {
-                    entries,
-                    endpoint,
-                    reply,
-                } => {
-                    self.steps.push(Step::Append(Append {
-                        entries,
-                        endpoint,
-                        reply,
-                    }));
+                Command::Append { entries, endpoint, reply } => {
+                    self.steps.push(Step::Append(Append { entries, endpoint, reply }));
                 }
-                Command::TickStarted {
-                    endpoint,
-                    sent,
-                    reply,
-                } => {
+                Command::TickStarted { endpoint, sent, reply } => {
                     at_once.steps.push(Step::Mark { endpoint, sent });
                     at_once.flushes.push(reply);
                 }
@@ -380,12 +352,8 @@ impl Step {
 
 fn append_error(error: &rusqlite::Error) -> AppendError {
     if store::is_full(error) {
-        AppendError::Full {
-            why: "the disk has no room".to_owned(),
-        }
+        AppendError::Full { why: "the disk has no room".to_owned() }
     } else {
-        AppendError::Unusable {
-            why: error.to_string(),
-        }
+        AppendError::Unusable { why: error.to_string() }
     }
 }

@@ -17,10 +17,7 @@ pub(super) struct DirectoryLock {
 impl DirectoryLock {
     /// Makes the directory when it is missing, and takes it.
     pub(super) fn take(directory: &Path) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Directory {
-            directory: directory.to_owned(),
-            source,
-        };
+        let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
         std::fs::create_dir_all(directory).map_err(unusable)?;
         let file = OpenOptions::new()
             .create(true)
@@ -30,9 +27,9 @@ impl DirectoryLock {
             .map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-                directory: directory.to_owned(),
-            }),
+            Err(TryLockError::WouldBlock) => {
+                Err(OpenError::InUse { directory: directory.to_owned() })
+            }
             Err(TryLockError::Error(source)) => Err(unusable(source)),
         }
     }

@@ -187,11 +187,7 @@ impl Outbox {
         });
         let (commands, received) = mpsc::channel(COMMANDS);
         tokio::spawn(Committer::new(store, settings, Arc::clone(&shared)).run(received));
-        Ok(Self {
-            commands,
-            shared,
-            open_ticks: Arc::new(contents.open_ticks),
-        })
+        Ok(Self { commands, shared, open_ticks: Arc::new(contents.open_ticks) })
     }
 
     /// Appends all entries or none, and returns once they are on the disk.
@@ -204,15 +200,9 @@ impl Outbox {
     ) -> Result<(), AppendError> {
         let (reply, committed) = oneshot::channel();
         let endpoint = endpoint.map(str::to_owned);
-        let closed = || AppendError::Unusable {
-            why: "the outbox is closed".to_owned(),
-        };
+        let closed = || AppendError::Unusable { why: "the outbox is closed".to_owned() };
         self.commands
-            .send(Command::Append {
-                entries,
-                endpoint,
-                reply,
-            })
+            .send(Command::Append { entries, endpoint, reply })
             .await
             .map_err(|_closed| closed())?;
         committed.await.map_err(|_closed| closed())?
@@ -222,11 +212,7 @@ impl Outbox {
     /// kill of the process; a crash of the machine may lose it.
     pub async fn tick_started(&self, endpoint: &str, sent: Timestamp) {
         let (reply, marked) = oneshot::channel();
-        let mark = Command::TickStarted {
-            endpoint: endpoint.to_owned(),
-            sent,
-            reply,
-        };
+        let mark = Command::TickStarted { endpoint: endpoint.to_owned(), sent, reply };
         // Without its mark a tick is still polled; only a kill in its middle would go unreported.
         if self.commands.send(mark).await.is_ok() {
             let _closed = marked.await;
@@ -241,10 +227,7 @@ impl Outbox {
     /// Settles everything up to and including `position`: it is stored, or a broker has it.
     pub async fn settle_through(&self, position: i64) {
         // The committer ends only with the process, and then the events stay for the next one.
-        let _closed = self
-            .commands
-            .send(Command::Settle { through: position })
-            .await;
+        let _closed = self.commands.send(Command::Settle { through: position }).await;
     }
 
     /// Waits until everything commanded so far is on the disk.

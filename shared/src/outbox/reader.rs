@@ -22,18 +22,10 @@ pub struct OutboxReader {
 impl OutboxReader {
     pub(super) fn open(shared: Arc<Shared>) -> Result<Self, OpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&shared.file, flags).map_err(|source| {
-            OpenError::Damaged {
-                file: shared.file.clone(),
-                source,
-            }
-        })?;
+        let connection = Connection::open_with_flags(&shared.file, flags)
+            .map_err(|source| OpenError::Damaged { file: shared.file.clone(), source })?;
         let committed = shared.committed.subscribe();
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-            committed,
-            shared,
-        })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), committed, shared })
     }
 
     /// Waits for events after `position`, at most `limit`.
@@ -57,16 +49,18 @@ impl OutboxReader {
                     return Ok(found);
                 }
             }
-            self.committed
-                .changed()
-                .await
-                .map_err(|_closed| ReadError::Closed)?;
+            self.committed.changed().await.map_err(|_closed| ReadError::Closed)?;
         }
     }
 
     /// Whether the event at `position` was there before this process began.
     pub fn is_from_before(&self, position: i64) -> bool {
         position <= self.shared.found
+    }
+
+    /// Whether nothing has been committed after `position`.
+    pub fn is_at_end(&self, position: i64) -> bool {
+        *self.committed.borrow() <= position
     }
 
     /// Events that are not settled.

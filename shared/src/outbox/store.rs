@@ -68,42 +68,27 @@ pub(super) fn file_in(directory: &Path) -> PathBuf {
 impl Store {
     pub(super) fn open(settings: &OutboxSettings) -> Result<(Self, Contents), OpenError> {
         let file = file_in(&settings.directory);
-        let damaged = |source| OpenError::Damaged {
-            file: file.clone(),
-            source,
-        };
+        let damaged = |source| OpenError::Damaged { file: file.clone(), source };
         let connection = Connection::open(&file).map_err(damaged)?;
         prepare(&connection).map_err(damaged)?;
-        let found: i64 = connection
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(damaged)?;
+        let found: i64 =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
         if found > SCHEMA_VERSION {
-            return Err(OpenError::Newer {
-                file,
-                found,
-                known: SCHEMA_VERSION,
-            });
+            return Err(OpenError::Newer { file, found, known: SCHEMA_VERSION });
         }
         if found == 0 {
             create(&connection).map_err(damaged)?;
         }
         let contents = contents(&connection).map_err(damaged)?;
-        let page_size: i64 = connection
-            .query_row("PRAGMA page_size", [], |row| row.get(0))
-            .map_err(damaged)?;
-        let store = Self {
-            connection,
-            page_size: u64::try_from(page_size).unwrap_or(4_096),
-        };
+        let page_size: i64 =
+            connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(damaged)?;
+        let store = Self { connection, page_size: u64::try_from(page_size).unwrap_or(4_096) };
         Ok((store, contents))
     }
 
     /// Bytes of the pages in use.
     pub(super) fn used_bytes(&self) -> Result<u64, Error> {
-        let pages = |pragma| {
-            self.connection
-                .query_row(pragma, [], |row| row.get::<_, i64>(0))
-        };
+        let pages = |pragma| self.connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
         let used = pages("PRAGMA page_count")? - pages("PRAGMA freelist_count")?;
         Ok(u64::try_from(used).unwrap_or(0) * self.page_size)
     }
@@ -118,8 +103,7 @@ impl Store {
             Durability::Disk => "FULL",
             Durability::Process => "NORMAL",
         };
-        self.connection
-            .pragma_update(None, "synchronous", synchronous)?;
+        self.connection.pragma_update(None, "synchronous", synchronous)?;
         let transaction = self.connection.transaction()?;
         let result = work(&transaction)?;
         transaction.commit()?;
@@ -128,9 +112,7 @@ impl Store {
 
     /// Gives pages back to the disk when many are free.
     pub(super) fn give_back(&self) -> Result<(), Error> {
-        let free: i64 = self
-            .connection
-            .query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+        let free: i64 = self.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
         if free > FREE_PAGES_KEPT {
             let pages = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
             let mut statement = self.connection.prepare_cached(&pages)?;
@@ -143,9 +125,7 @@ impl Store {
 
 /// Bytes that an event with `payload` bytes takes, at most.
 pub(super) fn bytes_of(payload: usize) -> u64 {
-    u64::try_from(payload)
-        .unwrap_or(u64::MAX)
-        .saturating_add(ROW_OVERHEAD)
+    u64::try_from(payload).unwrap_or(u64::MAX).saturating_add(ROW_OVERHEAD)
 }
 
 /// Whether the disk, or the database's own limit, has no room.
@@ -175,9 +155,7 @@ pub(super) fn remember_settled(transaction: &Transaction<'_>, position: i64) -> 
 }
 
 pub(super) fn delete_through(transaction: &Transaction<'_>, position: i64) -> Result<usize, Error> {
-    transaction
-        .prepare_cached("DELETE FROM events WHERE position <= ?1")?
-        .execute([position])
+    transaction.prepare_cached("DELETE FROM events WHERE position <= ?1")?.execute([position])
 }
 
 /// The last position that was appended before `moment`, when the front is that old.
@@ -210,9 +188,7 @@ pub(super) fn mark_tick(
 }
 
 pub(super) fn settle_ticks(transaction: &Transaction<'_>, endpoint: &str) -> Result<(), Error> {
-    transaction
-        .prepare_cached("DELETE FROM ticks WHERE endpoint = ?1")?
-        .execute([endpoint])?;
+    transaction.prepare_cached("DELETE FROM ticks WHERE endpoint = ?1")?.execute([endpoint])?;
     Ok(())
 }
 
@@ -226,18 +202,13 @@ fn prepare(connection: &Connection) -> Result<(), Error> {
 }
 
 fn create(connection: &Connection) -> Result<(), Error> {
-    connection.execute_batch(&format!(
-        "BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-    ))
+    connection
+        .execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
 }
 
 fn contents(connection: &Connection) -> Result<Contents, Error> {
     let given: Option<i64> = connection
-        .query_row(
-            "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'events'", [], |row| row.get(0))
         .optional()?;
     let last = given.unwrap_or(0);
     let first: Option<i64> =
@@ -255,9 +226,5 @@ fn contents(connection: &Connection) -> Result<Contents, Error> {
             })
         })?
         .collect::<Result<_, _>>()?;
-    Ok(Contents {
-        settled: gone.max(remembered).min(last),
-        last,
-        open_ticks,
-    })
+    Ok(Contents { settled: gone.max(remembered).min(last), last, open_ticks })
 }

@@ -20,12 +20,7 @@ fn entry(repository: &str) -> Entry {
     let now = Timestamp::now();
     let event = Event::AppNames(AppNames {
         repository: repository.to_owned(),
-        poll: Poll {
-            scheduled: now,
-            duration_ms: 1,
-            interval_ms: 1,
-            bytes: None,
-        },
+        poll: Poll { scheduled: now, duration_ms: 1, interval_ms: 1, bytes: None },
         part: 1,
         parts: 1,
         full: true,
@@ -40,10 +35,7 @@ fn entry(repository: &str) -> Entry {
 
 async fn read(outbox: &Outbox, after: i64) -> Vec<Stored> {
     let mut reader = outbox.reader().unwrap();
-    tokio::time::timeout(PATIENCE, reader.read_after(after, 1_000))
-        .await
-        .unwrap()
-        .unwrap()
+    tokio::time::timeout(PATIENCE, reader.read_after(after, 1_000)).await.unwrap().unwrap()
 }
 
 async fn reopened(outbox: Outbox, settings: &OutboxSettings) -> Outbox {
@@ -75,17 +67,9 @@ async fn appended_events_are_read_in_order_and_survive_the_process() {
     let outbox = reopened(outbox, &settings).await;
     assert_eq!((outbox.depth(), outbox.appended()), (3, 0));
     let stored = read(&outbox, 0).await;
-    let envelopes: Vec<_> = stored
-        .iter()
-        .map(|stored| Envelope::decode(&stored.payload).unwrap())
-        .collect();
-    assert_eq!(
-        envelopes
-            .iter()
-            .map(|e| e.subject.as_str())
-            .collect::<Vec<_>>(),
-        names
-    );
+    let envelopes: Vec<_> =
+        stored.iter().map(|stored| Envelope::decode(&stored.payload).unwrap()).collect();
+    assert_eq!(envelopes.iter().map(|e| e.subject.as_str()).collect::<Vec<_>>(), names);
     assert_eq!(
         envelopes.iter().map(|e| e.sequence).collect::<Vec<_>>(),
         [Some(1), Some(2), Some(3)]
@@ -112,25 +96,16 @@ async fn appended_events_are_read_in_order_and_survive_the_process() {
 #[tokio::test]
 async fn entries_of_one_append_come_together_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = OutboxSettings {
-        max_bytes: 200_000,
-        ..settings(&directory)
-    };
+    let settings = OutboxSettings { max_bytes: 200_000, ..settings(&directory) };
     let outbox = Outbox::open(&settings).unwrap();
     let mut taken = 0;
     let refused = loop {
-        match outbox
-            .append(vec![entry("a"), entry(&"b".repeat(20_000))], None)
-            .await
-        {
+        match outbox.append(vec![entry("a"), entry(&"b".repeat(20_000))], None).await {
             Ok(()) => taken += 2,
             Err(error) => break error,
         }
     };
-    assert!(
-        matches!(&refused, AppendError::Full { why } if why.contains("200000")),
-        "{refused}"
-    );
+    assert!(matches!(&refused, AppendError::Full { why } if why.contains("200000")), "{refused}");
     assert!(taken >= 4);
     assert_eq!(outbox.depth(), taken);
     let stored = read(&outbox, 0).await;
@@ -141,10 +116,7 @@ async fn entries_of_one_append_come_together_or_not_at_all() {
     outbox.flush().await;
     outbox.append(vec![entry("c")], None).await.unwrap();
     let after = read(&outbox, stored.last().unwrap().position).await;
-    assert_eq!(
-        Envelope::decode(&after[0].payload).unwrap().sequence,
-        Some(taken + 1)
-    );
+    assert_eq!(Envelope::decode(&after[0].payload).unwrap().sequence, Some(taken + 1));
 }
 
 #[tokio::test]
@@ -155,18 +127,11 @@ async fn ticks_without_an_outcome_are_found_after_a_restart() {
     let (first, second) = (Timestamp::from_nanos(1_000), Timestamp::from_nanos(2_000));
     outbox.tick_started("health/a", first).await;
     outbox.tick_started("health/b", first).await;
-    outbox
-        .append(vec![entry("a")], Some("health/a"))
-        .await
-        .unwrap();
+    outbox.append(vec![entry("a")], Some("health/a")).await.unwrap();
     outbox.tick_started("health/b", second).await;
     outbox.flush().await;
     let outbox = reopened(outbox, &settings).await;
-    let open = OpenTick {
-        endpoint: "health/b".to_owned(),
-        sent: second,
-        ticks: 2,
-    };
+    let open = OpenTick { endpoint: "health/b".to_owned(), sent: second, ticks: 2 };
     assert_eq!(outbox.open_ticks(), [open]);
     outbox.append(vec![], Some("health/b")).await.unwrap();
     assert_eq!(reopened(outbox, &settings).await.open_ticks(), []);
@@ -179,11 +144,7 @@ async fn one_process_per_directory() {
     let _outbox = Outbox::open(&settings).unwrap();
     let error = Outbox::open(&settings).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }));
-    assert!(
-        error
-            .to_string()
-            .contains(&settings.directory.display().to_string())
-    );
+    assert!(error.to_string().contains(&settings.directory.display().to_string()));
 }
 
 #[tokio::test]
@@ -206,14 +167,8 @@ async fn events_beyond_their_age_are_given_up_and_counted() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(&directory);
     let outbox = Outbox::open(&settings).unwrap();
-    outbox
-        .append(vec![entry("a"), entry("b")], None)
-        .await
-        .unwrap();
-    let settings = OutboxSettings {
-        max_age: Some(Duration::ZERO),
-        ..settings
-    };
+    outbox.append(vec![entry("a"), entry("b")], None).await.unwrap();
+    let settings = OutboxSettings { max_age: Some(Duration::ZERO), ..settings };
     let outbox = reopened(outbox, &settings).await;
     outbox.append(vec![entry("c")], None).await.unwrap();
     assert!(outbox.expired() >= 2, "{}", outbox.expired());
