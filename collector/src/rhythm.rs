@@ -30,10 +30,11 @@ impl Rhythm {
         let (first, second) = if window <= interval {
             (window.mul_f64(place), window + interval.mul_f64(place))
         } else {
-            // Early endpoints are polled again while late ones still wait for their first poll;
-            // whole intervals keep the places even.
-            let rounds = (window.as_secs_f64() / interval.as_secs_f64()).ceil();
-            let first = interval.mul_f64(rounds * place);
+            // Early endpoints are polled again while late ones still wait for their first poll.
+            // Every one begins at its fixed place, some intervals later than the first.
+            let rounds = window.as_nanos().div_ceil(interval.as_nanos().max(1));
+            let round = u32::try_from(index as u128 % rounds).unwrap_or(0);
+            let first = interval.mul_f64(place) + interval.saturating_mul(round);
             (first, first + interval)
         };
         Self { first, second, interval }
@@ -70,10 +71,27 @@ mod tests {
 
     #[test]
     fn thousands_of_servers_are_connected_in_turn() {
-        let rhythm = |index| Rhythm::new(10 * SECOND, index, 2_000, 4_000);
-        assert_eq!(rhythm(1_000).tick(0), 10 * SECOND);
-        assert_eq!(rhythm(1_000).tick(1), 20 * SECOND);
-        assert_eq!(rhythm(1_999).tick(0), Duration::from_millis(19_990));
+        let first = |index| Rhythm::new(10 * SECOND, index, 2_000, 4_000).tick(0);
+        assert_eq!(first(0), Duration::ZERO);
+        assert_eq!(first(1), 10 * SECOND + Duration::from_millis(5));
+        assert_eq!(first(1_000), 5 * SECOND);
+        assert_eq!(first(1_999), 10 * SECOND + Duration::from_millis(9_995));
+        let rhythm = Rhythm::new(10 * SECOND, 1_999, 2_000, 4_000);
+        assert_eq!(rhythm.tick(1), rhythm.tick(0) + 10 * SECOND);
+    }
+
+    #[test]
+    fn virtual_proxies_of_one_server_are_never_polled_at_the_same_moment() {
+        for servers in [1, 20, 500, 1_001, 2_000] {
+            let phase = |index| {
+                let rhythm = Rhythm::new(5 * SECOND, index, 2 * servers, 2 * servers);
+                rhythm.tick(3).as_millis() % 5_000
+            };
+            for server in [0, servers / 2, servers - 1] {
+                let apart = phase(server).abs_diff(phase(servers + server));
+                assert_eq!(apart, 2_500, "{server} of {servers}");
+            }
+        }
     }
 
     proptest! {

@@ -74,6 +74,7 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
         .map_err(|error: BadHost| RunError::Host(error.into()))?;
     announce(&config, &endpoints);
 
+    let stop = shutdown.child_token();
     // Polls in hand outlive the end of ticking, and need the clients until they are done.
     let done = CancellationToken::new();
     let _done_at_return = done.clone().drop_guard();
@@ -95,7 +96,7 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
         meaning,
         outbox: outbox.clone(),
         metrics,
-        stop: shutdown.clone(),
+        stop: stop.clone(),
     });
     let pollers: Vec<Arc<Poller>> = endpoints
         .into_iter()
@@ -104,15 +105,15 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
     tell_interrupted(&outbox, &pollers).await;
 
     let polls = TaskTracker::new();
-    let mut tasks = begin(&pollers, &polls, &shutdown);
+    let mut tasks = begin(&pollers, &polls, &stop);
     tokio::spawn(async move { failing.summarize(done).await });
     let ended = tokio::select! {
-        () = shutdown.cancelled() => Ok(()),
+        () = stop.cancelled() => Ok(()),
         Some(_ended) = tasks.join_next() => {
-            if shutdown.is_cancelled() { Ok(()) } else { Err(RunError::TaskEnded) }
+            if stop.is_cancelled() { Ok(()) } else { Err(RunError::TaskEnded) }
         }
     };
-    shutdown.cancel();
+    stop.cancel();
     drain(tasks, &polls, config.shutdown_grace).await;
     for poller in &pollers {
         poller.close().await;
@@ -121,11 +122,7 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
 }
 
 /// Begins a task for each endpoint; those of one API share an interval and are spread over it.
-fn begin(
-    pollers: &[Arc<Poller>],
-    polls: &TaskTracker,
-    shutdown: &CancellationToken,
-) -> JoinSet<()> {
+fn begin(pollers: &[Arc<Poller>], polls: &TaskTracker, stop: &CancellationToken) -> JoinSet<()> {
     let connections = connections(pollers);
     let mut totals: BTreeMap<Source, usize> = BTreeMap::new();
     for poller in pollers {
@@ -141,7 +138,7 @@ fn begin(
         let rhythm = Rhythm::new(poller.endpoint().interval, *index, total, connections);
         *index += 1;
         let poller = Arc::clone(poller);
-        tasks.spawn(schedule::keep(poller, rhythm, start, polls.clone(), shutdown.clone()));
+        tasks.spawn(schedule::keep(poller, rhythm, start, polls.clone(), stop.clone()));
     }
     tasks
 }
@@ -162,22 +159,29 @@ async fn drain(mut tasks: JoinSet<()>, polls: &TaskTracker, grace: Duration) {
 
 /// Tells of the ticks that were open when the process before this one was killed.
 async fn tell_interrupted(outbox: &Outbox, pollers: &[Arc<Poller>]) {
-    let open: &[OpenTick] = outbox.open_ticks();
-    for tick in open {
+    let mut telling = JoinSet::new();
+    for tick in outbox.open_ticks() {
         let poller = pollers.iter().find(|poller| poller.endpoint().key == tick.endpoint);
-        if let Some(poller) = poller {
-            poller.interrupted(tick).await;
-            continue;
-        }
-        warn!(
-            endpoint = tick.endpoint,
-            ticks = tick.ticks,
-            "Polls were open when the collector was stopped, and the endpoint is no longer \
-             configured."
-        );
-        if let Err(error) = outbox.append(Vec::new(), Some(&tick.endpoint)).await {
-            warn!(%error, "The mark of an open poll cannot be settled.");
-        }
+        let (poller, outbox, tick) = (poller.cloned(), outbox.clone(), tick.clone());
+        // Together, so that they share a commit.
+        telling.spawn(async move {
+            match poller {
+                Some(poller) => poller.interrupted(&tick).await,
+                None => settle_unknown(&outbox, &tick).await,
+            }
+        });
+    }
+    while telling.join_next().await.is_some() {}
+}
+
+async fn settle_unknown(outbox: &Outbox, tick: &OpenTick) {
+    warn!(
+        endpoint = tick.endpoint,
+        ticks = tick.ticks,
+        "Polls were open when the collector was stopped, and the endpoint is no longer configured."
+    );
+    if let Err(error) = outbox.append(Vec::new(), Some(&tick.endpoint)).await {
+        warn!(%error, "The mark of an open poll cannot be settled.");
     }
 }
 
@@ -212,15 +216,13 @@ fn announce(config: &Config, endpoints: &[Endpoint]) {
              site's root.pem."
         );
     }
-    for endpoint in endpoints {
-        if endpoint.timeout < collector.poll_timeout {
-            warn!(
-                source = endpoint.source.name(),
-                "pollTimeout is lowered to {} ms, nine tenths of the interval.",
-                endpoint.timeout.as_millis()
-            );
-            break;
-        }
+    let mut lowered = BTreeMap::new();
+    for endpoint in endpoints.iter().filter(|endpoint| endpoint.timeout < collector.poll_timeout) {
+        lowered.insert(endpoint.source.name(), endpoint.timeout);
+    }
+    for (source, timeout) in lowered {
+        let timeout = timeout.as_millis();
+        warn!(source, "pollTimeout is lowered to {timeout} ms, nine tenths of the interval.");
     }
     let by_address: Vec<&str> = endpoints
         .iter()

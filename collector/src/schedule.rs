@@ -5,6 +5,7 @@
 //! skipped; ticks that passed while the whole program stood still are skipped as one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, sleep_until};
@@ -49,7 +50,8 @@ pub(crate) async fn keep<W: Work>(
 ) {
     let due = |number| start + rhythm.tick(number);
     let mut number = 0_u32;
-    let mut running: Option<tokio::task::JoinHandle<()>> = None;
+    // No handle of the task, which would keep its memory until the next one is begun.
+    let running = Arc::new(AtomicBool::new(false));
     loop {
         tokio::select! {
             biased;
@@ -62,16 +64,31 @@ pub(crate) async fn keep<W: Work>(
             passed += 1;
         }
         if passed > 0 {
-            work.skip(tick(due(number)), u64::from(passed), Skipped::Stalled).await;
+            // In boxes, since thousands of these tasks wait and few ever skip.
+            Box::pin(work.skip(tick(due(number)), u64::from(passed), Skipped::Stalled)).await;
             number += passed;
         }
         let this = tick(due(number));
-        if running.as_ref().is_some_and(|running| !running.is_finished()) {
-            work.skip(this, 1, Skipped::Busy).await;
+        if running.swap(true, Ordering::AcqRel) {
+            Box::pin(work.skip(this, 1, Skipped::Busy)).await;
         } else {
-            running = Some(tasks.spawn(Arc::clone(&work).poll(this)));
+            let ended = Ended(Arc::clone(&running));
+            let poll = Arc::clone(&work).poll(this);
+            tasks.spawn(async move {
+                poll.await;
+                drop(ended);
+            });
         }
         number += 1;
+    }
+}
+
+/// Says that the poll has ended, whichever way it did.
+struct Ended(Arc<AtomicBool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

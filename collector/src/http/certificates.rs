@@ -78,7 +78,9 @@ async fn keep_up<T: Send + Sync + 'static>(
         });
         if let Ok(Some((look, value))) = look.await {
             last = Some(look);
-            tracing::info!("The certificate files changed and were read again.");
+            tracing::info!(
+                "The certificate files changed, new connections use what they hold now."
+            );
             sender.send_replace(value);
         }
     }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Longest wait for anything; only a failing test waits so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A site of `servers`.
@@ -49,7 +49,12 @@ pub(crate) fn config_of(text: &str) -> Config {
 
 /// Opens an outbox, as soon as whoever had it before has let it go.
 pub(crate) async fn open(directory: &Path, max_bytes: u64) -> Outbox {
-    let settings = OutboxSettings { directory: directory.to_owned(), max_bytes, max_age: None };
+    let settings = OutboxSettings {
+        directory: directory.to_owned(),
+        max_bytes,
+        max_age: None,
+        keep_settled: Duration::ZERO,
+    };
     let opened = async {
         loop {
             match Outbox::open(&settings) {
@@ -110,7 +115,7 @@ impl Running {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, found).await.expect("no event matched in time")
+        tokio::time::timeout(PATIENCE, found).await.unwrap()
     }
 
     /// The next failed poll that matches.

@@ -1,7 +1,6 @@
 //! The collector against the simulated site, over real TLS and the real outbox.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
-#![expect(clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod certificates;
 mod faults;
