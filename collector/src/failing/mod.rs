@@ -163,41 +163,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::endpoint::tests::health_endpoints;
-
-    fn refused() -> Failure {
-        Failure::new(Category::CONNECTION_REFUSED, "nothing listens at sense1:4747")
-    }
-
-    #[test]
-    fn a_failing_server_is_said_once_then_summed_up_until_it_recovers() {
-        let failing = Failing::default();
-        let endpoint = &health_endpoints(1)[0];
-        failing.failed(endpoint, &refused(), 1);
-        assert_eq!(failing.summary(), Vec::<String>::new());
-        failing.failed(endpoint, &refused(), 1);
-        failing.failed(endpoint, &Failure::new(Category::SKIPPED, "skipped"), 2);
-        let expected = "Server sense1: 3 more polls of https://sense1:4747/engine/healthcheck \
-                        failed, 4 in 0 s: nothing listens at sense1:4747.";
-        assert_eq!(failing.summary(), [expected]);
-        assert_eq!(failing.summary(), Vec::<String>::new());
-        failing.succeeded(endpoint);
-        assert!(failing.state.lock().unwrap().troubles.is_empty());
-    }
-
-    #[test]
-    fn the_number_of_lines_is_bounded() {
-        let failing = Failing::default();
-        let endpoints = health_endpoints(50);
-        for endpoint in &endpoints {
-            failing.failed(endpoint, &refused(), 1);
-            failing.failed(endpoint, &refused(), 1);
-        }
-        let lines = failing.summary();
-        assert_eq!(lines.len(), LINES + 2);
-        assert_eq!(lines[LINES], "30 more polls of 30 more endpoints failed.");
-        assert_eq!(lines[LINES + 1], "30 more endpoints began to fail, and 0 recovered.");
-    }
-}
+mod tests;
