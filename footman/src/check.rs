@@ -12,6 +12,7 @@ use crate::configuration;
 pub(crate) fn check(args: &ConfigArgs) -> ExitCode {
     match configuration::read(&args.config) {
         Ok(loaded) => {
+            configuration::print_warnings(&loaded.warnings);
             let servers = loaded.config.collector.servers.len();
             let file = args.config.display();
             match loaded.warnings.len() {

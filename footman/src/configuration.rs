@@ -2,21 +2,24 @@
 
 use std::path::Path;
 
-use shared::config::{self, ConfigError, Loaded};
+use shared::config::{self, ConfigError, Loaded, Problem};
 
-/// Reads the file under this process' environment, and prints what is unwise or wrong.
+/// Reads the file under this process' environment, and prints what is wrong with it; warnings are
+/// left to the caller, who may log them.
 #[expect(clippy::print_stderr, reason = "it is read before logging begins")]
 pub(crate) fn read(path: &Path) -> Result<Loaded, ConfigError> {
     let read = config::load(path, config::environment());
-    let warnings = match &read {
-        Ok(loaded) => &loaded.warnings,
-        Err(error) => &error.warnings,
-    };
-    for warning in warnings {
-        eprintln!("warning: {warning}");
-    }
     if let Err(error) = &read {
+        print_warnings(&error.warnings);
         eprintln!("{error}");
     }
     read
+}
+
+/// Prints what is unwise.
+#[expect(clippy::print_stderr, reason = "for commands that do not log")]
+pub(crate) fn print_warnings(warnings: &[Problem]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
 }

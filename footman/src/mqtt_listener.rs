@@ -29,7 +29,7 @@ const WAITING_EVENTS: usize = 10_000;
 /// Unconfirmed events on their way to one subscriber.
 const IN_FLIGHT: NonZeroU16 = NonZeroU16::MAX;
 /// How long an event may wait for a slow subscriber.
-const EVENT_EXPIRY: Duration = Duration::from_secs(300);
+const EVENT_EXPIRY: Duration = Duration::from_mins(5);
 const NODE: u64 = 1;
 const LISTENER: u16 = 1;
 const SENDER: &str = "footman";
@@ -81,7 +81,11 @@ impl MqttListener {
     }
 
     /// Shows every event of the tap until shutdown.
-    pub async fn run(self, mut events: Receiver<Stored>, shutdown: CancellationToken) {
+    pub async fn run(
+        self,
+        mut events: Receiver<Stored>,
+        shutdown: CancellationToken,
+    ) -> rmqtt::Result<()> {
         let context = ServerContext::new().build().await;
         let hooks = context.extends.hook_mgr().register();
         hooks.add(Type::MessagePublishCheckAcl, Box::new(SubscribersOnly)).await;
@@ -103,13 +107,9 @@ impl MqttListener {
             }
         };
         tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = show => {}
-            ended = server.run() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "The MQTT listener ended.");
-                }
-            }
+            () = shutdown.cancelled() => Ok(()),
+            () = show => Ok(()),
+            ended = server.run() => ended,
         }
     }
 }

@@ -11,9 +11,9 @@ use shared::config::{Config, Embedded, Transport};
 use shared::envelope::Origin;
 use shared::outbox::{Outbox, OutboxSettings};
 use shared::readiness::Readiness;
+use shared::stages::{Drain, Stages};
 use shared::status::{self, Status};
 use tokio::sync::broadcast;
-use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use writer::WriterContext;
 
@@ -43,30 +43,7 @@ pub struct Pipeline {
     collector_metrics: Arc<collector::Metrics>,
     writer_metrics: Arc<writer::Metrics>,
     outcomes: broadcast::Sender<collector::Outcome>,
-    parts: JoinSet<(Part, anyhow::Result<()>)>,
-    /// Ends the collector; the writer follows, so that it stores what the collector still had.
-    stop_collector: CancellationToken,
-    stop_writer: CancellationToken,
-    stop_pages: CancellationToken,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Collector,
-    Writer,
-    Pages,
-    MqttListener,
-}
-
-impl Part {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Collector => "collector",
-            Self::Writer => "writer",
-            Self::Pages => "pages",
-            Self::MqttListener => "MQTT listener",
-        }
-    }
+    stages: Stages,
 }
 
 impl Pipeline {
@@ -81,9 +58,6 @@ impl Pipeline {
             max_age: Some(embedded.max_age),
             keep_settled: Duration::ZERO,
         })?;
-        let consumer = EmbeddedConsumer::new(&outbox)?;
-        let dead_letters =
-            EmbeddedDeadLetters::open(&embedded.directory, config.broker.dead_letters_max_bytes)?;
 
         let mut registry = Registry::default();
         let collector_metrics = Arc::new(collector::Metrics::default());
@@ -96,22 +70,17 @@ impl Pipeline {
             page,
             mqtt: None,
             outcomes: broadcast::Sender::new(OUTCOMES),
-            parts: JoinSet::new(),
-            stop_collector: CancellationToken::new(),
-            stop_writer: CancellationToken::new(),
-            stop_pages: CancellationToken::new(),
+            stages: Stages::default(),
             collector_metrics,
             writer_metrics,
             config,
         };
-        let status = Status { readiness, metrics: Arc::new(registry) };
-        let stop = pipeline.stop_pages.clone();
-        pipeline.spawn(Part::Pages, async move {
-            Ok(status::serve(listener, status::router(status), stop).await?)
-        });
-        pipeline.listen_for_mqtt(&embedded)?;
-        pipeline.start_writer(consumer, dead_letters);
+        // In the order in which they stop: the writer stores what the collector still had.
         pipeline.start_collector(instance);
+        pipeline.start_writer(&embedded)?;
+        pipeline.listen_for_mqtt(&embedded)?;
+        let pages = status::router(Status { readiness, metrics: Arc::new(registry) });
+        pipeline.stages.spawn("pages", |stop| status::serve(listener, pages, stop));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             instance,
@@ -125,15 +94,12 @@ impl Pipeline {
     }
 
     /// Runs until `shutdown`, then drains; fails when a part ends by itself.
-    pub async fn until(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            Some(ended) = self.parts.join_next() => return Err(unexpected(ended)),
-        }
+    pub async fn until(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let grace = self.config.shutdown_grace;
-        if tokio::time::timeout(grace, self.drain()).await.is_err() {
+        if self.stages.until(shutdown, grace).await? == Drain::CutShort {
             tracing::warn!(?grace, "The drain took longer than shutdownGrace and was cut short.");
         }
+        self.outbox.flush().await;
         let waiting = self.outbox.depth();
         if waiting == 0 {
             tracing::info!("Everything that was polled is stored. Goodbye.");
@@ -164,42 +130,6 @@ impl Pipeline {
         }
     }
 
-    async fn drain(&mut self) {
-        let order = [
-            (Part::Collector, self.stop_collector.clone()),
-            (Part::Writer, self.stop_writer.clone()),
-        ];
-        let mut running: Vec<Part> = order.iter().map(|(part, _)| *part).collect();
-        for (part, stop) in order {
-            stop.cancel();
-            while running.contains(&part) {
-                let Some(ended) = self.parts.join_next().await else {
-                    return;
-                };
-                running.retain(|other| !matches!(&ended, Ok((ended, _)) if ended == other));
-                if let Ok((ended, Err(error))) = ended {
-                    tracing::error!(part = ended.name(), error = %format!("{error:#}"), "A part failed while it drained.");
-                }
-            }
-        }
-        self.outbox.flush().await;
-        self.stop_pages.cancel();
-    }
-
-    fn start_writer(&mut self, consumer: EmbeddedConsumer, dead_letters: EmbeddedDeadLetters) {
-        let context = WriterContext {
-            config: self.config.writer.clone(),
-            shutdown_grace: self.config.shutdown_grace,
-            consumer: Box::new(consumer),
-            dead_letters: Arc::new(dead_letters),
-            readiness: self.readiness.clone(),
-            metrics: Arc::clone(&self.writer_metrics),
-            pace: writer::Pace::default(),
-        };
-        let stop = self.stop_writer.clone();
-        self.spawn(Part::Writer, async move { Ok(writer::run(context, stop).await?) });
-    }
-
     fn start_collector(&mut self, instance: &str) {
         let context = CollectorContext {
             config: Arc::clone(&self.config),
@@ -209,8 +139,22 @@ impl Pipeline {
             metrics: Arc::clone(&self.collector_metrics),
             latest: Some(self.outcomes.clone()),
         };
-        let stop = self.stop_collector.clone();
-        self.spawn(Part::Collector, async move { Ok(collector::run(context, stop).await?) });
+        self.stages.spawn("collector", |stop| collector::run(context, stop));
+    }
+
+    fn start_writer(&mut self, embedded: &Embedded) -> anyhow::Result<()> {
+        let limit = self.config.broker.dead_letters_max_bytes;
+        let context = WriterContext {
+            config: self.config.writer.clone(),
+            shutdown_grace: self.config.shutdown_grace,
+            consumer: Box::new(EmbeddedConsumer::new(&self.outbox)?),
+            dead_letters: Arc::new(EmbeddedDeadLetters::open(&embedded.directory, limit)?),
+            readiness: self.readiness.clone(),
+            metrics: Arc::clone(&self.writer_metrics),
+            pace: writer::Pace::default(),
+        };
+        self.stages.spawn("writer", |stop| writer::run(context, stop));
+        Ok(())
     }
 
     #[cfg(feature = "mqtt-listener")]
@@ -218,11 +162,8 @@ impl Pipeline {
         if let Some(address) = embedded.mqtt_listener {
             let listener = crate::mqtt_listener::MqttListener::bind(address)?;
             self.mqtt = Some(listener.address());
-            let (events, stop) = (self.outbox.tap(), self.stop_pages.clone());
-            self.spawn(Part::MqttListener, async move {
-                listener.run(events, stop).await;
-                Ok(())
-            });
+            let events = self.outbox.tap();
+            self.stages.spawn("MQTT listener", |stop| listener.run(events, stop));
         }
         Ok(())
     }
@@ -236,14 +177,6 @@ impl Pipeline {
              mqtt-listener"
         );
         Ok(())
-    }
-
-    fn spawn(
-        &mut self,
-        part: Part,
-        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
-        self.parts.spawn(async move { (part, work.await) });
     }
 }
 
@@ -267,13 +200,5 @@ fn embedded(config: &Config) -> Result<&Embedded, NotEmbedded> {
         Transport::Embedded(embedded) => Ok(embedded),
         Transport::Nats(_) => Err(NotEmbedded { broker: "nats" }),
         Transport::Mqtt(_) => Err(NotEmbedded { broker: "mqtt" }),
-    }
-}
-
-fn unexpected(ended: Result<(Part, anyhow::Result<()>), JoinError>) -> anyhow::Error {
-    match ended {
-        Ok((part, Ok(()))) => anyhow::anyhow!("the {} ended by itself", part.name()),
-        Ok((part, Err(error))) => error.context(format!("the {} failed", part.name())),
-        Err(panicked) => anyhow::Error::from(panicked).context("a part of the program died"),
     }
 }

@@ -18,6 +18,7 @@ pub mod logging;
 pub mod readiness;
 pub mod schedule;
 pub mod secret;
+pub mod stages;
 pub mod status;
 pub mod timestamp;
 pub mod tls;
