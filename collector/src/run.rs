@@ -222,7 +222,7 @@ fn announce(config: &Config, endpoints: &[Endpoint]) {
     }
     for (source, timeout) in lowered {
         let timeout = timeout.as_millis();
-        warn!(source, "pollTimeout is lowered to {timeout} ms, nine tenths of the interval.");
+        info!(source, "pollTimeout is lowered to {timeout} ms, nine tenths of the interval.");
     }
     let by_address: Vec<&str> = endpoints
         .iter()
