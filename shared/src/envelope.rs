@@ -36,10 +36,7 @@ pub struct Origin {
 impl Origin {
     /// Begins an epoch of the program.
     pub fn new(process: &str, instance: &str) -> Self {
-        Self {
-            source: format!("/footman/{process}/{instance}"),
-            epoch: Ulid::generate(),
-        }
+        Self { source: format!("/footman/{process}/{instance}"), epoch: Ulid::generate() }
     }
 
     /// The epoch.
@@ -108,20 +105,14 @@ impl Unnumbered {
             data: event,
         })?;
         if payload.len() > MAX_EVENT_BYTES {
-            return Err(EncodeError::TooLarge {
-                size: payload.len(),
-            });
+            return Err(EncodeError::TooLarge { size: payload.len() });
         }
         // Inside a JSON string the quotes would be escaped, so the first match is the member.
         let sequence_at = payload
             .windows(SEQUENCE_MEMBER.len())
             .position(|window| window == SEQUENCE_MEMBER.as_bytes())
             .map_or(payload.len(), |at| at + SEQUENCE_MEMBER.len());
-        Ok(Self {
-            id,
-            payload,
-            sequence_at,
-        })
+        Ok(Self { id, payload, sequence_at })
     }
 
     /// The event's id.
@@ -139,9 +130,7 @@ impl Unnumbered {
         let mut digits = String::with_capacity(SEQUENCE_DIGITS);
         // Writing to a String cannot fail.
         let _written = write!(digits, "{sequence:018}");
-        let place = self
-            .payload
-            .get_mut(self.sequence_at..self.sequence_at + SEQUENCE_DIGITS);
+        let place = self.payload.get_mut(self.sequence_at..self.sequence_at + SEQUENCE_DIGITS);
         if let (Some(place), true) = (place, digits.len() == SEQUENCE_DIGITS) {
             place.copy_from_slice(digits.as_bytes());
         }
@@ -222,14 +211,10 @@ impl Envelope {
             .and_then(|rest| rest.strip_suffix(TYPE_SUFFIX))
             .and_then(Kind::from_name)
             .filter(|_| read.specversion == SPEC_VERSION)
-            .ok_or_else(|| DecodeError::UnknownType {
-                found: read.kind.clone().into_owned(),
-            })?;
+            .ok_or_else(|| DecodeError::UnknownType { found: read.kind.clone().into_owned() })?;
         Ok(Self {
-            event: decode_data(kind, read.data).map_err(|source| DecodeError::BadData {
-                kind: kind.name(),
-                source,
-            })?,
+            event: decode_data(kind, read.data)
+                .map_err(|source| DecodeError::BadData { kind: kind.name(), source })?,
             id: read.id.into_owned(),
             source: read.source.into_owned(),
             subject: read.subject.into_owned(),
@@ -287,10 +272,7 @@ mod tests {
         assert_eq!(envelope.id, id);
         assert_eq!(envelope.sequence, Some(4711));
         assert_eq!(envelope.source, "/footman/collector/host1");
-        assert_eq!(
-            envelope.subject,
-            "evil \"sequence\":\"1\" \\\"sequence\":\""
-        );
+        assert_eq!(envelope.subject, "evil \"sequence\":\"1\" \\\"sequence\":\"");
         assert_eq!(envelope.time.to_string(), "2025-11-21T08:15:30.123456789Z");
         assert_eq!(envelope.event, event);
     }
@@ -304,10 +286,7 @@ mod tests {
         assert_eq!(json["datacontenttype"], "application/json");
         assert_eq!(json["sequence"], "000000000000000001");
         assert_eq!(json["data"]["poll"]["intervalMs"], 60_000);
-        assert_eq!(
-            json["data"]["poll"]["scheduled"],
-            "2025-11-21T08:15:30.000000000Z"
-        );
+        assert_eq!(json["data"]["poll"]["scheduled"], "2025-11-21T08:15:30.000000000Z");
     }
 
     #[test]
@@ -320,10 +299,7 @@ mod tests {
         json["type"] = "qliksense.app-names.v2".into();
         let error = Envelope::decode(json.to_string().as_bytes()).unwrap_err();
         assert!(matches!(error, DecodeError::UnknownType { found } if found.ends_with("v2")));
-        assert!(matches!(
-            Envelope::decode(b"\xff"),
-            Err(DecodeError::NotAnEvent(_))
-        ));
+        assert!(matches!(Envelope::decode(b"\xff"), Err(DecodeError::NotAnEvent(_))));
         json["type"] = "qliksense.health.v1".into();
         let error = Envelope::decode(json.to_string().as_bytes()).unwrap_err();
         assert!(matches!(error, DecodeError::BadData { kind: "health", .. }));
@@ -338,10 +314,7 @@ mod tests {
         }))
         .unwrap();
         let json = serde_json::to_string(&health).unwrap();
-        assert!(
-            json.contains(r#""cpu":{"total":7}"#) && json.contains(r#""free":0.5"#),
-            "{json}"
-        );
+        assert!(json.contains(r#""cpu":{"total":7}"#) && json.contains(r#""free":0.5"#), "{json}");
     }
 
     #[test]

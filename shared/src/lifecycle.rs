@@ -26,11 +26,7 @@ pub fn host_name() -> String {
         .or_else(|_missing| std::fs::read_to_string("/etc/hostname"))
         .unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() {
-        "localhost".to_owned()
-    } else {
-        name.to_owned()
-    }
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }
 
 /// Makes rustls use the one cryptography that Footman is built with. Once, at the start.
@@ -88,10 +84,7 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c};
-        Ok(Self {
-            ctrl_c: ctrl_c()?,
-            ctrl_break: ctrl_break()?,
-        })
+        Ok(Self { ctrl_c: ctrl_c()?, ctrl_break: ctrl_break()? })
     }
 
     async fn next(&mut self) -> i32 {

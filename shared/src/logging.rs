@@ -51,10 +51,7 @@ pub fn init(logging: &Logging, process: &str, instance: &str) -> Result<LogGuard
         }
     };
     // A second call in one process, as tests make it, keeps the first subscriber.
-    let _already = tracing_subscriber::registry()
-        .with(file)
-        .with(console)
-        .try_init();
+    let _already = tracing_subscriber::registry().with(file).with(console).try_init();
     Ok(guard)
 }
 
@@ -76,10 +73,7 @@ fn file_layer(
     instance: &str,
     level: LogLevel,
 ) -> Result<(impl Layer<Registry> + use<>, LogGuard), LogFileError> {
-    let failed = |source| LogFileError {
-        directory: directory.to_owned(),
-        source,
-    };
+    let failed = |source| LogFileError { directory: directory.to_owned(), source };
     std::fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -100,11 +94,7 @@ fn file_layer(
 /// Instance names may hold what a file name may not.
 fn file_name_part(instance: &str) -> String {
     let safe = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '_'
-        }
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }
     };
     instance.chars().map(safe).collect()
 }
@@ -117,12 +107,6 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Verbose | LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Silly => LevelFilter::TRACE,
     };
-    let libraries = if level == LogLevel::Silly {
-        LevelFilter::INFO
-    } else {
-        LevelFilter::ERROR
-    };
-    Targets::new()
-        .with_default(libraries)
-        .with_targets(OWN_CRATES.map(|name| (name, own)))
+    let libraries = if level == LogLevel::Silly { LevelFilter::INFO } else { LevelFilter::ERROR };
+    Targets::new().with_default(libraries).with_targets(OWN_CRATES.map(|name| (name, own)))
 }

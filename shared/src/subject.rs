@@ -100,11 +100,7 @@ impl Subject {
 
     /// The sessions of a virtual proxy.
     pub fn sessions(prefix: &str, server: &Token, virtual_proxy: &Token) -> Self {
-        Self::of(
-            prefix,
-            Kind::Sessions,
-            &[server.as_str(), virtual_proxy.as_str()],
-        )
+        Self::of(prefix, Kind::Sessions, &[server.as_str(), virtual_proxy.as_str()])
     }
 
     /// The app names of a repository.
@@ -120,11 +116,7 @@ impl Subject {
     /// The heartbeats of a program.
     pub fn heartbeats(prefix: &str, process: &str, instance: &str) -> Self {
         let (process, instance) = (Token::new(process), Token::new(instance));
-        Self::of(
-            prefix,
-            Kind::Heartbeats,
-            &[process.as_str(), instance.as_str()],
-        )
+        Self::of(prefix, Kind::Heartbeats, &[process.as_str(), instance.as_str()])
     }
 
     fn of(prefix: &str, kind: Kind, tokens: &[&str]) -> Self {
@@ -185,16 +177,9 @@ mod tests {
         assert!(plain.as_str().starts_with(&"a".repeat(100)));
         assert_eq!(Token::new(&"a".repeat(120)).as_str().len(), 120);
         let escaped = Token::new(&format!("{}{}", "a".repeat(98), ".".repeat(20)));
-        assert!(
-            escaped
-                .as_str()
-                .starts_with(&format!("{}~x", "a".repeat(98)))
-        );
+        assert!(escaped.as_str().starts_with(&format!("{}~x", "a".repeat(98))));
         let fits = Token::new(&format!("{}{}", "a".repeat(97), ".".repeat(20)));
-        assert!(
-            fits.as_str()
-                .starts_with(&format!("{}%2E~x", "a".repeat(97)))
-        );
+        assert!(fits.as_str().starts_with(&format!("{}%2E~x", "a".repeat(97))));
         assert_ne!(Token::new(&"b".repeat(300)), Token::new(&"b".repeat(301)));
     }
 
@@ -214,10 +199,7 @@ mod tests {
         assert_eq!(subject.as_topic(), "qliksense/v1/sessions/sense1~2/default");
         assert_eq!(subject.to_nats(), "qliksense.v1.sessions.sense1~2.default");
         let failed = Subject::failed_polls("qliksense", &server, Source::AppNames);
-        assert_eq!(
-            failed.as_topic(),
-            "qliksense/v1/failed-polls/sense1~2/app-names"
-        );
+        assert_eq!(failed.as_topic(), "qliksense/v1/failed-polls/sense1~2/app-names");
     }
 
     proptest! {

@@ -20,9 +20,7 @@ impl Timestamp {
 
     /// The wall clock now.
     pub fn now() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
     }
 
@@ -53,10 +51,7 @@ impl Timestamp {
     /// Reads RFC 3339 text with any offset.
     pub fn parse(text: &str) -> Option<Self> {
         let parsed: jiff::Timestamp = text.parse().ok()?;
-        i64::try_from(parsed.as_nanosecond())
-            .ok()
-            .filter(|nanos| *nanos >= 0)
-            .map(Self)
+        i64::try_from(parsed.as_nanosecond()).ok().filter(|nanos| *nanos >= 0).map(Self)
     }
 }
 
@@ -108,17 +103,11 @@ impl PollClock {
         let slightly = i64::try_from(Self::SLIGHTLY.as_nanos()).unwrap_or(i64::MAX);
         let mut given = reading.0;
         // The closure always gives a value, so the update cannot fail.
-        let _previous = self
-            .last
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-                let behind = last.saturating_sub(reading.0);
-                given = if (0..=slightly).contains(&behind) {
-                    last + 1
-                } else {
-                    reading.0
-                };
-                Some(given)
-            });
+        let _previous = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+            let behind = last.saturating_sub(reading.0);
+            given = if (0..=slightly).contains(&behind) { last + 1 } else { reading.0 };
+            Some(given)
+        });
         Timestamp(given)
     }
 }
@@ -132,17 +121,8 @@ mod tests {
         let moment = Timestamp::from_nanos(1_763_712_930_123_456_789);
         assert_eq!(moment.to_string(), "2025-11-21T08:15:30.123456789Z");
         assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
-        assert_eq!(
-            Timestamp::from_nanos(0).to_string(),
-            "1970-01-01T00:00:00.000000000Z"
-        );
-        assert_eq!(
-            Timestamp::parse("2025-11-21T09:15:30+01:00")
-                .unwrap()
-                .nanos()
-                % 1000,
-            0
-        );
+        assert_eq!(Timestamp::from_nanos(0).to_string(), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(Timestamp::parse("2025-11-21T09:15:30+01:00").unwrap().nanos() % 1000, 0);
         assert_eq!(Timestamp::parse("yesterday"), None);
         assert_eq!(Timestamp::parse("1901-01-01T00:00:00Z"), None);
     }

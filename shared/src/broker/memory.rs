@@ -29,10 +29,7 @@ struct State {
 impl MemoryBroker {
     /// A consumer that starts with everything that is not acked.
     pub fn consumer(&self) -> Box<dyn Consumer> {
-        Box::new(MemoryConsumer {
-            broker: self.clone(),
-            position: None,
-        })
+        Box::new(MemoryConsumer { broker: self.clone(), position: None })
     }
 
     /// Payloads that are not acked.
@@ -63,11 +60,7 @@ impl DeadLetters for MemoryBroker {
         self.with(|state| match state.dead.get_mut(&letter.event_id) {
             Some(known) => {
                 let (first_time, count) = (known.first_time, known.count + 1);
-                *known = DeadLetter {
-                    first_time,
-                    count,
-                    ..letter
-                };
+                *known = DeadLetter { first_time, count, ..letter };
             }
             None => {
                 state.dead.insert(letter.event_id.clone(), letter);
@@ -96,9 +89,7 @@ impl MemoryConsumer {
     fn take(&mut self, limit: usize) -> Vec<Delivery> {
         let from = self.position.map_or(0, |position| position + 1);
         let taken: Vec<Delivery> = self.broker.with(|state| {
-            let State {
-                held, delivered, ..
-            } = state;
+            let State { held, delivered, .. } = state;
             held.range(from..)
                 .take(limit)
                 .map(|(&tag, outgoing)| Delivery {
@@ -109,10 +100,7 @@ impl MemoryConsumer {
                 })
                 .collect()
         });
-        self.position = taken
-            .last()
-            .map(|delivery| delivery.tag.0)
-            .or(self.position);
+        self.position = taken.last().map(|delivery| delivery.tag.0).or(self.position);
         taken
     }
 }
@@ -132,8 +120,7 @@ impl Consumer for MemoryConsumer {
     }
 
     async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), ConsumeError> {
-        self.broker
-            .with(|state| tags.iter().for_each(|tag| drop(state.held.remove(&tag.0))));
+        self.broker.with(|state| tags.iter().for_each(|tag| drop(state.held.remove(&tag.0))));
         Ok(())
     }
 

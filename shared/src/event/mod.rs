@@ -58,13 +58,8 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
-        Self::Health,
-        Self::Sessions,
-        Self::AppNames,
-        Self::FailedPolls,
-        Self::Heartbeats,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Health, Self::Sessions, Self::AppNames, Self::FailedPolls, Self::Heartbeats];
 
     /// The kind's name in subjects and types.
     pub fn name(self) -> &'static str {

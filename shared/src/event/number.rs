@@ -5,10 +5,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 /// Below this, every whole `f64` is an exact integer.
 const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
-#[expect(
-    clippy::ref_option,
-    reason = "serde's `serialize_with` passes a reference to the field"
-)]
+#[expect(clippy::ref_option, reason = "serde's `serialize_with` passes a reference to the field")]
 pub(super) fn serialize<S: Serializer>(
     value: &Option<f64>,
     serializer: S,

@@ -32,20 +32,12 @@ pub struct EmbeddedDeadLetters {
 impl EmbeddedDeadLetters {
     /// Opens the dead letters in `directory`, or makes them.
     pub fn open(directory: &Path, max_bytes: u64) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(directory).map_err(|source| OpenError::Directory {
-            directory: directory.to_owned(),
-            source,
-        })?;
+        std::fs::create_dir_all(directory)
+            .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         let file = directory.join(FILE);
-        let connection = prepare(&file).map_err(|source| OpenError::Damaged {
-            file: file.clone(),
-            source,
-        })?;
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-            file,
-            max_bytes,
-        })
+        let connection =
+            prepare(&file).map_err(|source| OpenError::Damaged { file: file.clone(), source })?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), file, max_bytes })
     }
 
     async fn with<T: Send + 'static>(
@@ -134,13 +126,10 @@ impl DeadLetters for EmbeddedDeadLetters {
         self.with(|connection| {
             let mut statement = connection
                 .prepare("SELECT letter FROM dead_letters ORDER BY first_time, event_id")?;
-            let texts: Vec<String> = statement
-                .query_map([], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            let letters: Result<Vec<DeadLetter>, _> = texts
-                .iter()
-                .map(|text| serde_json::from_str(text))
-                .collect();
+            let texts: Vec<String> =
+                statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let letters: Result<Vec<DeadLetter>, _> =
+                texts.iter().map(|text| serde_json::from_str(text)).collect();
             Ok(letters?)
         })
         .await
@@ -170,35 +159,22 @@ mod tests {
     use super::*;
 
     fn letter(id: &str, payload: &[u8]) -> DeadLetter {
-        DeadLetter::new(
-            id.to_owned(),
-            "p/v1/health/a".to_owned(),
-            payload,
-            "refused".to_owned(),
-        )
+        DeadLetter::new(id.to_owned(), "p/v1/health/a".to_owned(), payload, "refused".to_owned())
     }
 
     #[tokio::test]
     async fn kept_counted_and_removed() {
         let directory = tempfile::tempdir().unwrap();
         let dead = EmbeddedDeadLetters::open(directory.path(), 1 << 20).unwrap();
-        dead.put(letter("1", br#"{"id": "1", "unchanged":  true}"#))
-            .await
-            .unwrap();
+        dead.put(letter("1", br#"{"id": "1", "unchanged":  true}"#)).await.unwrap();
         dead.put(letter("2", b"\xff no JSON")).await.unwrap();
-        let again = DeadLetter {
-            reason: "refused again".to_owned(),
-            ..letter("1", b"{}")
-        };
+        let again = DeadLetter { reason: "refused again".to_owned(), ..letter("1", b"{}") };
         dead.put(again).await.unwrap();
 
         let dead = EmbeddedDeadLetters::open(directory.path(), 1 << 20).unwrap();
         let letters = dead.list().await.unwrap();
         assert_eq!(
-            letters
-                .iter()
-                .map(|l| (l.event_id.as_str(), l.count))
-                .collect::<Vec<_>>(),
+            letters.iter().map(|l| (l.event_id.as_str(), l.count)).collect::<Vec<_>>(),
             [("1", 2), ("2", 1)]
         );
         assert_eq!(letters[0].reason, "refused again");

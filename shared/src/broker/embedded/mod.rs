@@ -22,11 +22,7 @@ pub struct EmbeddedConsumer {
 impl EmbeddedConsumer {
     /// Begins with everything that is not acked.
     pub fn new(outbox: &Outbox) -> Result<Self, OpenError> {
-        Ok(Self {
-            reader: outbox.reader()?,
-            outbox: outbox.clone(),
-            position: 0,
-        })
+        Ok(Self { reader: outbox.reader()?, outbox: outbox.clone(), position: 0 })
     }
 }
 
@@ -34,9 +30,7 @@ impl EmbeddedConsumer {
 impl Consumer for EmbeddedConsumer {
     async fn receive(&mut self, limit: usize) -> Result<Vec<Delivery>, ConsumeError> {
         let stored = self.reader.read_after(self.position, limit).await?;
-        self.position = stored
-            .last()
-            .map_or(self.position, |stored| stored.position);
+        self.position = stored.last().map_or(self.position, |stored| stored.position);
         let deliveries = stored.into_iter().map(|stored| Delivery {
             tag: tag_of(stored.position),
             redelivered: self.reader.is_from_before(stored.position),
@@ -73,9 +67,7 @@ impl From<ReadError> for ConsumeError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Closed => Self::Closed,
-            ReadError::Unreadable(source) => Self::Unusable {
-                why: source.to_string(),
-            },
+            ReadError::Unreadable(source) => Self::Unusable { why: source.to_string() },
         }
     }
 }
