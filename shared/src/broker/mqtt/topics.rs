@@ -1,0 +1,91 @@
+//! The topics of the driver itself, beside those of the events.
+
+use crate::event::Kind;
+use crate::subject::Token;
+
+/// Version of the topics.
+const VERSION: &str = "v1";
+/// Events put back from the dead letters; consumed like any other kind.
+const REPLAY: &str = "replay";
+
+/// Makes topics under the configured prefix.
+#[derive(Clone, Debug)]
+pub(super) struct Topics {
+    root: String,
+}
+
+impl Topics {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { root: format!("{prefix}/{VERSION}") }
+    }
+
+    /// Whether a program is there: retained `online` or `offline`.
+    pub(super) fn status(&self, process: &str, instance: &str) -> String {
+        format!("{}/status/{}/{}", self.root, Token::new(process), Token::new(instance))
+    }
+
+    /// The records of all slots of all groups.
+    pub(super) fn slots(&self) -> String {
+        format!("{}/slots/#", self.root)
+    }
+
+    /// The record of one slot.
+    pub(super) fn slot(&self, group: &str, number: u16) -> String {
+        format!("{}/slots/{group}/{number}", self.root)
+    }
+
+    /// The group and number of a slot's record.
+    pub(super) fn slot_of<'a>(&self, topic: &'a str) -> Option<(&'a str, u16)> {
+        let rest = topic.strip_prefix(&self.root)?.strip_prefix("/slots/")?;
+        let (group, number) = rest.split_once('/')?;
+        Some((group, number.parse().ok()?))
+    }
+
+    /// What the members of a group share: every kind of event, and what is put back.
+    pub(super) fn shared(&self, group: &str) -> Vec<String> {
+        let kinds = Kind::ALL.into_iter().map(Kind::name).chain([REPLAY]);
+        kinds.map(|kind| format!("$share/{group}/{}/{kind}/#", self.root)).collect()
+    }
+
+    /// All dead letters of a group.
+    pub(super) fn dead_letters(&self, group: &str) -> String {
+        format!("{}/dead-letters/{group}/+", self.root)
+    }
+
+    /// One dead letter.
+    pub(super) fn dead_letter(&self, group: &str, event_id: &str) -> String {
+        format!("{}/dead-letters/{group}/{}", self.root, Token::new(event_id))
+    }
+
+    /// Where a client tells itself that the retained dead letters have all come. A level deeper
+    /// than they are, so that no letter is ever taken for it.
+    pub(super) fn end_of_dead_letters(&self, group: &str, client: &str) -> String {
+        format!("{}/dead-letters/{group}/end/{client}", self.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_under_the_prefix() {
+        let topics = Topics::new("site/qlik");
+        assert_eq!(topics.status("collector", "host.a"), "site/qlik/v1/status/collector/host%2Ea");
+        assert_eq!(topics.slot("influxdb", 3), "site/qlik/v1/slots/influxdb/3");
+        assert_eq!(topics.dead_letter("g", "01J/x"), "site/qlik/v1/dead-letters/g/01J%2Fx");
+        let shared = topics.shared("g");
+        assert_eq!(shared.len(), 6);
+        assert_eq!(shared[0], "$share/g/site/qlik/v1/health/#");
+        assert_eq!(shared[5], "$share/g/site/qlik/v1/replay/#");
+    }
+
+    #[test]
+    fn records_of_slots_are_recognised() {
+        let topics = Topics::new("p");
+        assert_eq!(topics.slot_of(&topics.slot("influxdb", 12)), Some(("influxdb", 12)));
+        for other in ["p/v1/slots/g", "p/v1/slots/g/x", "p/v1/slots/g/1/2", "q/v1/slots/g/1"] {
+            assert_eq!(topics.slot_of(other), None, "{other}");
+        }
+    }
+}
