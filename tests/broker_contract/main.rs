@@ -61,4 +61,5 @@ macro_rules! contract_for {
 contract_for! {
     memory => drivers::Memory,
     embedded => drivers::Embedded,
+    mqtt => drivers::Mqtt,
 }

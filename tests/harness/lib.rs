@@ -13,6 +13,7 @@
 )]
 
 pub mod influxd;
+pub mod mosquitto;
 pub mod patience;
 pub mod process;
 pub mod programs;

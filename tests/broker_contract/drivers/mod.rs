@@ -2,6 +2,7 @@
 
 mod embedded;
 mod memory;
+mod mqtt;
 
 use shared::envelope::{Origin, Unnumbered};
 use shared::event::{AppNames, Event, Poll};
@@ -10,6 +11,7 @@ use shared::timestamp::Timestamp;
 
 pub(crate) use embedded::Embedded;
 pub(crate) use memory::Memory;
+pub(crate) use mqtt::Mqtt;
 
 /// Room for every test's dead letters.
 const DEAD_LETTER_BYTES: u64 = 16 << 20;

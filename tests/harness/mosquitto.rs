@@ -1,0 +1,154 @@
+//! A real mosquitto, configured to keep what it is given.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use shared::config::{Mqtt, Tls};
+use shared::secret::Secret;
+use tempfile::TempDir;
+use url::Url;
+
+use crate::patience::eventually;
+use crate::process::{Process, free_port};
+
+/// Anybody may connect and do anything.
+const OPEN: &str = "allow_anonymous true\n";
+/// Where Debian puts it, which is not on everybody's path.
+const DEBIAN: &str = "/usr/sbin/mosquitto";
+
+/// A mosquitto with a directory of its own.
+#[derive(Debug)]
+pub struct Mosquitto {
+    directory: TempDir,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Mosquitto {
+    /// Starts one that is open to everybody.
+    pub async fn start() -> Self {
+        Self::start_with(|_| OPEN.to_owned()).await
+    }
+
+    /// Starts one with further lines of configuration, which may name files that `extra` writes to
+    /// the broker's directory.
+    pub async fn start_with(extra: impl FnOnce(&Path) -> String) -> Self {
+        let mut mosquitto = Self::prepare(extra);
+        mosquitto.restart().await;
+        mosquitto
+    }
+
+    /// One that is not started yet.
+    pub fn prepare(extra: impl FnOnce(&Path) -> String) -> Self {
+        shared::lifecycle::install_crypto();
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let extra = extra(directory.path());
+        let access = if extra.contains("allow_anonymous") { "" } else { OPEN };
+        // `user` keeps it from changing to a user who may not read this directory.
+        let text = format!(
+            "listener {port} 127.0.0.1\n{extra}{access}persistence true\npersistence_location {}/\n\
+             autosave_interval 60\nmax_queued_messages 0\nuser root\nlog_dest stdout\nlog_type all\n\
+             connection_messages true\n",
+            directory.path().display()
+        );
+        std::fs::write(directory.path().join("mosquitto.conf"), text).unwrap();
+        Self { directory, port, process: None }
+    }
+
+    /// Starts it (again) over the same data.
+    pub async fn restart(&mut self) {
+        drop(self.process.take());
+        let program = if Path::new(DEBIAN).exists() { DEBIAN } else { "mosquitto" };
+        let mut command = Command::new(program);
+        command.arg("-c").arg(self.directory.path().join("mosquitto.conf"));
+        let mut process = Process::start(&mut command, &self.log());
+        process.listens(self.port).await;
+        self.process = Some(process);
+    }
+
+    /// Asks it to end, which makes it save everything.
+    pub async fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.terminate().await;
+        }
+    }
+
+    /// Kills it: what it has not saved is gone.
+    pub fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The section `broker.mqtt` for it, with one slot.
+    pub fn settings(&self) -> Mqtt {
+        Mqtt {
+            url: Url::parse(&format!("mqtt://127.0.0.1:{}", self.port)).unwrap(),
+            username: None,
+            password: None,
+            tls: Tls::default(),
+            groups: vec!["influxdb".to_owned()],
+            consumer_slots: 1,
+            session_expiry: std::time::Duration::from_hours(1),
+        }
+    }
+
+    /// How often a client with this id has connected.
+    pub fn connections_of(&self, client_id: &str) -> usize {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let connected = format!(" as {client_id} (");
+        log.lines().filter(|line| line.contains(&connected)).count()
+    }
+
+    /// Subscribes with a client of the broker's own, and waits until it stands.
+    pub async fn subscriber(&self, topic: &str) -> MqttSubscriber {
+        let log = self.directory.path().join(format!("subscriber-{}", free_port()));
+        let port = self.port.to_string();
+        let mut command = Command::new("mosquitto_sub");
+        command.args(["-V", "mqttv5", "-p", &port, "-q", "1", "-t", topic, "-F", "%t %p", "-d"]);
+        let process = Process::start(&mut command, &log);
+        eventually("the subscription of mosquitto_sub", || async {
+            process.printed().contains("Subscribed (").then_some(())
+        })
+        .await;
+        MqttSubscriber { process }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+}
+
+/// Makes a password file for mosquitto.
+pub fn password_file(path: &Path, username: &str, password: &Secret) {
+    let mut command = Command::new("mosquitto_passwd");
+    command.args(["-b", "-c"]).arg(path).args([username, password.expose()]);
+    assert!(command.status().unwrap().success(), "mosquitto_passwd");
+}
+
+/// A running `mosquitto_sub`.
+#[derive(Debug)]
+pub struct MqttSubscriber {
+    process: Process,
+}
+
+impl MqttSubscriber {
+    /// What has come on a topic.
+    pub fn received(&self, topic: &str) -> Vec<String> {
+        let printed = self.process.printed();
+        let lines = printed.lines().filter_map(|line| line.strip_prefix(topic)?.strip_prefix(' '));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Waits until something has come on a topic and it ends with `wanted`.
+    pub async fn receives(&self, topic: &str, wanted: &str) {
+        eventually(&format!("{wanted} on {topic}"), || async {
+            self.received(topic).last().is_some_and(|last| last == wanted).then_some(())
+        })
+        .await;
+    }
+}
