@@ -61,5 +61,6 @@ macro_rules! contract_for {
 contract_for! {
     memory => drivers::Memory,
     embedded => drivers::Embedded,
+    nats => drivers::Nats,
     mqtt => drivers::Mqtt,
 }

@@ -14,6 +14,7 @@
 
 pub mod influxd;
 pub mod mosquitto;
+pub mod nats;
 pub mod patience;
 pub mod process;
 pub mod programs;

@@ -8,6 +8,7 @@ mod dead_letter;
 pub mod embedded;
 pub mod forward;
 pub mod memory;
+pub mod nats;
 pub mod mqtt;
 
 use async_trait::async_trait;

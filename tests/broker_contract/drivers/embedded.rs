@@ -20,7 +20,12 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     fn settings(directory: &TempDir) -> OutboxSettings {
-        OutboxSettings { directory: directory.path().to_owned(), max_bytes: 1 << 30, max_age: None }
+        OutboxSettings {
+            directory: directory.path().to_owned(),
+            max_bytes: 1 << 30,
+            max_age: None,
+            keep_settled: std::time::Duration::ZERO,
+        }
     }
 }
 

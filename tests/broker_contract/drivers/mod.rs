@@ -2,6 +2,7 @@
 
 mod embedded;
 mod memory;
+mod nats;
 mod mqtt;
 
 use shared::envelope::{Origin, Unnumbered};
@@ -11,6 +12,7 @@ use shared::timestamp::Timestamp;
 
 pub(crate) use embedded::Embedded;
 pub(crate) use memory::Memory;
+pub(crate) use nats::Nats;
 pub(crate) use mqtt::Mqtt;
 
 /// Room for every test's dead letters.
