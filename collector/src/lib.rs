@@ -9,6 +9,7 @@ mod outcome;
 mod parts;
 mod permits;
 mod poll;
+pub mod program;
 mod recorder;
 mod rhythm;
 mod run;

@@ -1,3 +1,7 @@
 //! The program `collector`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    collector::program::main()
+}

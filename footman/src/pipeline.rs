@@ -1,17 +1,20 @@
-//! The whole path in one process: collector, outbox as broker, writer, and the pages.
+//! The whole path in one process: collector, broker, writer, and the pages.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use collector::CollectorContext;
-use prometheus_client::registry::Registry;
+use shared::broker::Broker;
 use shared::broker::embedded::{EmbeddedConsumer, EmbeddedDeadLetters};
 use shared::config::{Config, Embedded, Transport};
 use shared::envelope::Origin;
+use shared::instance::Instance;
 use shared::outbox::{Outbox, OutboxSettings};
+use shared::program::Frame;
 use shared::readiness::Readiness;
-use shared::stages::{Drain, Stages};
+use shared::stages::{Cause, Drain};
 use shared::status::{self, Status};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -22,81 +25,65 @@ pub const PROCESS: &str = "footman";
 /// Outcomes that a view may lag behind.
 const OUTCOMES: usize = 1_024;
 
-/// `footman run` was given a broker of its own.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "broker.type is {broker}: this version carries events over the embedded broker alone; set \
-     broker.type to embedded, or leave it out"
-)]
-pub struct NotEmbedded {
-    broker: &'static str,
-}
-
 /// A running pipeline.
 #[derive(Debug)]
 pub struct Pipeline {
-    config: Arc<Config>,
+    frame: Frame,
     outbox: Outbox,
-    readiness: Readiness,
     page: SocketAddr,
     mqtt: Option<SocketAddr>,
     collector_metrics: Arc<collector::Metrics>,
     writer_metrics: Arc<writer::Metrics>,
     outcomes: broadcast::Sender<collector::Outcome>,
-    stages: Stages,
 }
 
 impl Pipeline {
     /// Starts every part.
-    pub async fn start(config: Arc<Config>, instance: &str) -> anyhow::Result<Self> {
-        let embedded = embedded(&config)?.clone();
+    pub async fn start(config: Arc<Config>, instance: Instance) -> anyhow::Result<Self> {
         let listener = status::listen(config.collector.http.listen, 0).await?;
         let page = listener.local_addr()?;
-        let outbox = Outbox::open(&OutboxSettings {
-            directory: embedded.directory.clone(),
-            max_bytes: embedded.max_bytes,
-            max_age: Some(embedded.max_age),
-            keep_settled: Duration::ZERO,
-        })?;
-
-        let mut registry = Registry::default();
-        let collector_metrics = Arc::new(collector::Metrics::default());
-        collector_metrics.register(&mut registry);
-        let writer_metrics = writer::Metrics::register(&mut registry);
-        let readiness = Readiness::default();
-        let mut pipeline = Self {
-            outbox,
-            readiness: readiness.clone(),
-            page,
-            mqtt: None,
-            outcomes: broadcast::Sender::new(OUTCOMES),
-            stages: Stages::default(),
-            collector_metrics,
-            writer_metrics,
-            config,
-        };
+        instance.answers_at(page);
+        let mut frame = Frame::new(config, instance);
+        let outcomes = broadcast::Sender::new(OUTCOMES);
         // In the order in which they stop: the writer stores what the collector still had.
-        pipeline.start_collector(instance);
-        pipeline.start_writer(&embedded)?;
-        pipeline.listen_for_mqtt(&embedded)?;
-        let pages = status::router(Status { readiness, metrics: Arc::new(registry) });
-        pipeline.stages.spawn("pages", |stop| status::serve(listener, pages, stop));
+        let connected =
+            Broker::connect(&frame.config.broker, PROCESS, frame.instance.name(), &frame.readiness);
+        let (outbox, collector_metrics, writer_metrics, mqtt);
+        match (connected.await?, &Arc::clone(&frame.config).broker.transport) {
+            (None, Transport::Embedded(embedded)) => {
+                outbox = open_queue(embedded)?;
+                collector_metrics = start_collector(&mut frame, &outbox, &outcomes);
+                writer_metrics = start_writer(&mut frame, &outbox, embedded)?;
+                mqtt = listen_for_mqtt(&mut frame, &outbox, embedded)?;
+            }
+            (broker, _) => {
+                let broker = broker.context("the broker has no driver")?;
+                outbox = collector::program::open_outbox(&frame.config).map_err(boxed)?;
+                collector_metrics = start_collector(&mut frame, &outbox, &outcomes);
+                collector::program::forward(&mut frame, &outbox, &broker).map_err(boxed)?;
+                writer_metrics = writer::program::store(&mut frame, &broker);
+                mqtt = None;
+            }
+        }
+        let readiness = frame.readiness.clone();
+        let metrics = Arc::new(std::mem::take(&mut frame.registry));
+        let pages = status::router(Status { readiness, metrics });
+        frame.stages.spawn("pages", |stop| status::serve(listener, pages, stop));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            instance,
-            servers = pipeline.config.collector.servers.len(),
-            queue = %embedded.directory.display(),
-            waiting = pipeline.outbox.depth(),
+            instance = frame.instance.name(),
+            servers = frame.config.collector.servers.len(),
+            waiting = outbox.depth(),
             page = %format!("http://{page}/"),
             "Footman has started."
         );
-        Ok(pipeline)
+        Ok(Self { frame, outbox, page, mqtt, collector_metrics, writer_metrics, outcomes })
     }
 
     /// Runs until `shutdown`, then drains; fails when a part ends by itself.
     pub async fn until(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let grace = self.config.shutdown_grace;
-        if self.stages.until(shutdown, grace).await? == Drain::CutShort {
+        let grace = self.frame.config.shutdown_grace;
+        if self.frame.stages.until(shutdown, grace).await? == Drain::CutShort {
             tracing::warn!(?grace, "The drain took longer than shutdownGrace and was cut short.");
         }
         self.outbox.flush().await;
@@ -126,58 +113,96 @@ impl Pipeline {
             outbox: self.outbox.clone(),
             collector: Arc::clone(&self.collector_metrics),
             writer: Arc::clone(&self.writer_metrics),
-            readiness: self.readiness.clone(),
+            readiness: self.frame.readiness.clone(),
         }
     }
+}
 
-    fn start_collector(&mut self, instance: &str) {
-        let context = CollectorContext {
-            config: Arc::clone(&self.config),
-            outbox: self.outbox.clone(),
-            origin: Origin::new(PROCESS, instance),
-            readiness: self.readiness.clone(),
-            metrics: Arc::clone(&self.collector_metrics),
-            latest: Some(self.outcomes.clone()),
-        };
-        self.stages.spawn("collector", |stop| collector::run(context, stop));
-    }
+fn open_queue(embedded: &Embedded) -> anyhow::Result<Outbox> {
+    let queue = Outbox::open(&OutboxSettings {
+        directory: embedded.directory.clone(),
+        max_bytes: embedded.max_bytes,
+        max_age: Some(embedded.max_age),
+        keep_settled: Duration::ZERO,
+    })?;
+    tracing::info!(directory = %embedded.directory.display(), "The queue is open.");
+    Ok(queue)
+}
 
-    fn start_writer(&mut self, embedded: &Embedded) -> anyhow::Result<()> {
-        let limit = self.config.broker.dead_letters_max_bytes;
-        let context = WriterContext {
-            config: self.config.writer.clone(),
-            shutdown_grace: self.config.shutdown_grace,
-            consumer: Box::new(EmbeddedConsumer::new(&self.outbox)?),
-            dead_letters: Arc::new(EmbeddedDeadLetters::open(&embedded.directory, limit)?),
-            readiness: self.readiness.clone(),
-            metrics: Arc::clone(&self.writer_metrics),
-            pace: writer::Pace::default(),
-        };
-        self.stages.spawn("writer", |stop| writer::run(context, stop));
-        Ok(())
-    }
+fn start_collector(
+    frame: &mut Frame,
+    outbox: &Outbox,
+    outcomes: &broadcast::Sender<collector::Outcome>,
+) -> Arc<collector::Metrics> {
+    let metrics = Arc::new(collector::Metrics::default());
+    metrics.register(&mut frame.registry);
+    let context = CollectorContext {
+        config: Arc::clone(&frame.config),
+        outbox: outbox.clone(),
+        origin: Origin::new(PROCESS, frame.instance.name()),
+        readiness: frame.readiness.clone(),
+        metrics: Arc::clone(&metrics),
+        latest: Some(outcomes.clone()),
+    };
+    frame.stages.spawn("collector", |stop| collector::run(context, stop));
+    metrics
+}
 
-    #[cfg(feature = "mqtt-listener")]
-    fn listen_for_mqtt(&mut self, embedded: &Embedded) -> anyhow::Result<()> {
-        if let Some(address) = embedded.mqtt_listener {
-            let listener = crate::mqtt_listener::MqttListener::bind(address)?;
-            self.mqtt = Some(listener.address());
-            let events = self.outbox.tap();
-            self.stages.spawn("MQTT listener", |stop| listener.run(events, stop));
-        }
-        Ok(())
-    }
+/// The writer over the embedded broker.
+fn start_writer(
+    frame: &mut Frame,
+    outbox: &Outbox,
+    embedded: &Embedded,
+) -> anyhow::Result<Arc<writer::Metrics>> {
+    let registry = frame.registry.sub_registry_with_prefix("collector");
+    registry.register_collector(Box::new(outbox.clone()));
+    let metrics = writer::Metrics::register(&mut frame.registry);
+    let limit = frame.config.broker.dead_letters_max_bytes;
+    let context = WriterContext {
+        config: frame.config.writer.clone(),
+        shutdown_grace: frame.config.shutdown_grace,
+        consumer: Box::new(EmbeddedConsumer::new(outbox)?),
+        dead_letters: Arc::new(EmbeddedDeadLetters::open(&embedded.directory, limit)?),
+        readiness: frame.readiness.clone(),
+        metrics: Arc::clone(&metrics),
+        pace: writer::Pace::default(),
+    };
+    frame.stages.spawn("writer", |stop| writer::run(context, stop));
+    Ok(metrics)
+}
 
-    #[cfg(not(feature = "mqtt-listener"))]
-    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "as with the feature")]
-    fn listen_for_mqtt(&mut self, embedded: &Embedded) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            embedded.mqtt_listener.is_none(),
-            "broker.embedded.mqttListener is set, but this program was built without the feature \
-             mqtt-listener"
-        );
-        Ok(())
-    }
+#[cfg(feature = "mqtt-listener")]
+fn listen_for_mqtt(
+    frame: &mut Frame,
+    outbox: &Outbox,
+    embedded: &Embedded,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(wanted) = embedded.mqtt_listener else {
+        return Ok(None);
+    };
+    let listener = crate::mqtt_listener::MqttListener::bind(wanted)?;
+    let address = listener.address();
+    let events = outbox.tap();
+    frame.stages.spawn("MQTT listener", |stop| listener.run(events, stop));
+    Ok(Some(address))
+}
+
+#[cfg(not(feature = "mqtt-listener"))]
+fn listen_for_mqtt(
+    _frame: &mut Frame,
+    _outbox: &Outbox,
+    embedded: &Embedded,
+) -> anyhow::Result<Option<SocketAddr>> {
+    anyhow::ensure!(
+        embedded.mqtt_listener.is_none(),
+        "broker.embedded.mqttListener is set, but this program was built without the feature \
+         mqtt-listener"
+    );
+    Ok(None)
+}
+
+fn boxed(cause: Cause) -> anyhow::Error {
+    anyhow::Error::from_boxed(cause)
 }
 
 /// What a view needs to follow a pipeline.
@@ -193,12 +218,4 @@ pub struct View {
     pub writer: Arc<writer::Metrics>,
     /// What the pipeline depends on.
     pub readiness: Readiness,
-}
-
-fn embedded(config: &Config) -> Result<&Embedded, NotEmbedded> {
-    match &config.broker.transport {
-        Transport::Embedded(embedded) => Ok(embedded),
-        Transport::Nats(_) => Err(NotEmbedded { broker: "nats" }),
-        Transport::Mqtt(_) => Err(NotEmbedded { broker: "mqtt" }),
-    }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use shared::instance::Instance;
 use shared::lifecycle;
 use shared::logging;
 use tokio_util::sync::CancellationToken;
@@ -17,21 +18,14 @@ pub(crate) async fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
         return Ok(lifecycle::wrong_config());
     };
     let config = Arc::new(loaded.config);
-    let instance = config.collector.instance.clone().unwrap_or_else(lifecycle::host_name);
-    let _logs = logging::init(&config.logging, pipeline::PROCESS, &instance)?;
+    let given = config.collector.instance.as_deref();
+    let instance = Instance::take(pipeline::PROCESS, given);
+    let _logs = logging::init(&config.logging, pipeline::PROCESS, instance.name())?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let shutdown = CancellationToken::new();
     lifecycle::shut_down_on_signals(shutdown.clone())?;
-    let pipeline = match Pipeline::start(config, &instance).await {
-        Ok(pipeline) => pipeline,
-        Err(error) if error.is::<pipeline::NotEmbedded>() => {
-            tracing::error!("{error:#}");
-            return Ok(lifecycle::wrong_config());
-        }
-        Err(error) => return Err(error),
-    };
-    pipeline.until(shutdown).await?;
+    Pipeline::start(config, instance).await?.until(shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,8 +13,10 @@ pub mod outbox;
 pub mod config;
 
 pub mod backoff;
+pub mod instance;
 pub mod lifecycle;
 pub mod logging;
+pub mod program;
 pub mod readiness;
 pub mod schedule;
 pub mod secret;

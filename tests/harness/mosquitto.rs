@@ -118,6 +118,14 @@ impl Mosquitto {
         MqttSubscriber { process }
     }
 
+    /// Retains a message with a client of the broker's own.
+    pub fn publish_retained(&self, topic: &str, payload: &str) {
+        let port = self.port.to_string();
+        let mut command = Command::new("mosquitto_pub");
+        command.args(["-V", "mqttv5", "-p", &port, "-q", "1", "-r", "-t", topic, "-m", payload]);
+        assert!(command.status().unwrap().success(), "mosquitto_pub");
+    }
+
     fn log(&self) -> PathBuf {
         self.directory.path().join("log")
     }

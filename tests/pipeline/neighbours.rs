@@ -73,8 +73,7 @@ async fn mqtt_clients_see_every_event_and_cannot_publish() {
     let health: Value = printed
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
-        .filter(|event: &Value| event["type"] == kinds[0])
-        .next_back()
+        .rfind(|event: &Value| event["type"] == kinds[0])
         .unwrap();
     let id = ("sense1".to_owned(), health["data"]["health"]["apps"]["calls"].as_i64().unwrap());
     eventually("the seen event in InfluxDB", || async {

@@ -1,3 +1,7 @@
 //! The program `writer`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    writer::program::main()
+}

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use shared::config::{self, LogLevel};
+use shared::instance::Instance;
 use shared::lifecycle;
 use shared::logging;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} cannot be made (--data)", args.data.display()))?;
     let directory = std::path::absolute(&args.data)?;
     let places = Places { directory };
+    let instance = Instance::take(pipeline::PROCESS, Some(INSTANCE));
     let _logs =
         logging::init_files_only(&places.logs(), LogLevel::Info, pipeline::PROCESS, INSTANCE)?;
     let shutdown = CancellationToken::new();
@@ -76,7 +78,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let name = places.configuration();
     let loaded = config::from_text(&text, &name, std::iter::empty())
         .context("the demo's own configuration is wrong")?;
-    let pipeline = Pipeline::start(Arc::new(loaded.config), INSTANCE).await?;
+    let pipeline = Pipeline::start(Arc::new(loaded.config), instance).await?;
 
     view::say(&introduction(&places, &pipeline, args.duration.is_none()));
     let view = pipeline.view();

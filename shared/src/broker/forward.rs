@@ -9,6 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::stream::{FuturesOrdered, StreamExt as _};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +48,21 @@ impl Forwarded {
     /// Events that the broker will never take, which became dead letters.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+}
+
+impl Collector for Forwarded {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let counters = [
+            ("published_events", "Events handed to the broker", self.published()),
+            ("confirmed_events", "Events that the broker confirmed", self.confirmed()),
+            ("refused_events", "Events that the broker will never take", self.refused()),
+        ];
+        for (name, help, value) in counters {
+            let counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(value).encode(counter)?;
+        }
+        Ok(())
     }
 }
 
@@ -92,6 +111,13 @@ impl Forwarder {
     /// Forwards until `shutdown`; then publishes what the outbox still holds, as long as the broker
     /// takes it at once. What is left stays in the outbox.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), ForwardError> {
+        let ended = self.forward(shutdown).await;
+        self.publisher.close().await;
+        self.outbox.flush().await;
+        ended
+    }
+
+    async fn forward(&mut self, shutdown: CancellationToken) -> Result<(), ForwardError> {
         let mut position = self.outbox.settled();
         let mut on_their_way = FuturesOrdered::new();
         loop {
@@ -271,7 +297,7 @@ mod tests {
         let mut ids = BTreeSet::from([house.append("a").await, house.append("b").await]);
         let stop = CancellationToken::new();
         let forwarder = house.forwarder();
-        let forwarded = forwarder.forwarded();
+        let done = forwarder.forwarded();
         let running = tokio::spawn(forwarder.run(stop.clone()));
         house.taken(2).await;
         ids.insert(house.append("c").await);
@@ -279,7 +305,7 @@ mod tests {
         stop.cancel();
         running.await.unwrap().unwrap();
         assert_eq!(BTreeSet::from_iter(house.moody.taken.lock().unwrap().clone()), ids);
-        assert_eq!((forwarded.published(), forwarded.confirmed()), (3, 3));
+        assert_eq!((done.published(), done.confirmed()), (3, 3));
         house.outbox.flush().await;
         assert_eq!(house.outbox.depth(), 0);
     }

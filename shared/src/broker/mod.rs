@@ -4,17 +4,19 @@
 //! A delivery is acked only when its points are stored or it lies in the dead letters; dropping a
 //! consumer acks nothing, and what was not acked is delivered again.
 
+mod connect;
 mod dead_letter;
 pub mod embedded;
 pub mod forward;
 pub mod memory;
-pub mod nats;
 pub mod mqtt;
+pub mod nats;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use connect::Broker;
 pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters};
 
 use crate::subject::Subject;
@@ -35,6 +37,9 @@ pub struct Outgoing {
 pub trait Publisher: Send + Sync {
     /// Returns once the broker has confirmed the payload.
     async fn publish(&self, outgoing: Outgoing) -> Result<(), PublishError>;
+
+    /// Leaves the broker in a way that it and others notice.
+    async fn close(&self) {}
 }
 
 /// Why the broker did not confirm.

@@ -8,6 +8,7 @@
 
 mod committer;
 mod lock;
+mod metrics;
 mod reader;
 mod store;
 

@@ -1,0 +1,80 @@
+//! The program `collector`: polls, keeps in the outbox, publishes to a broker.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use shared::broker::embedded::EmbeddedDeadLetters;
+use shared::broker::forward::{Forwarded, Forwarder};
+use shared::broker::{Broker, DeadLetters};
+use shared::config::Config;
+use shared::envelope::Origin;
+use shared::outbox::{Outbox, OutboxSettings};
+use shared::program::{self, Frame, Program};
+use shared::stages::Cause;
+
+use crate::{CollectorContext, Metrics};
+
+const PROGRAM: Program = Program {
+    process: "collector",
+    about: "Polls Qlik Sense and publishes what it finds.",
+    version: env!("CARGO_PKG_VERSION"),
+    instance: |config| config.collector.instance.as_deref(),
+    listen: |config| (config.collector.http.listen, 0),
+};
+
+/// Runs the program to its end.
+pub fn main() -> ExitCode {
+    program::main(&PROGRAM, start)
+}
+
+async fn start(mut frame: Frame) -> Result<Frame, Cause> {
+    let config = Arc::clone(&frame.config);
+    let instance = frame.instance.name().to_owned();
+    let broker =
+        Broker::connect(&config.broker, PROGRAM.process, &instance, &frame.readiness).await?;
+    let broker = broker.ok_or("the embedded broker needs both parts in one process")?;
+    let outbox = open_outbox(&config)?;
+    let metrics = Arc::new(Metrics::default());
+    metrics.register(&mut frame.registry);
+    let context = CollectorContext {
+        config: Arc::clone(&config),
+        outbox: outbox.clone(),
+        origin: Origin::new(PROGRAM.process, &instance),
+        readiness: frame.readiness.clone(),
+        metrics,
+        latest: None,
+    };
+    frame.stages.spawn("collector", |stop| crate::run(context, stop));
+    forward(&mut frame, &outbox, &broker)?;
+    Ok(frame)
+}
+
+/// The outbox of a collector that publishes to a broker of its own.
+pub fn open_outbox(config: &Config) -> Result<Outbox, Cause> {
+    let outbox = &config.collector.outbox;
+    Ok(Outbox::open(&OutboxSettings {
+        directory: outbox.directory.clone(),
+        max_bytes: outbox.max_bytes,
+        max_age: None,
+        keep_settled: outbox.replay_window,
+    })?)
+}
+
+/// Adds the part that publishes what the outbox holds, and its numbers.
+pub fn forward(
+    frame: &mut Frame,
+    outbox: &Outbox,
+    broker: &Broker,
+) -> Result<Arc<Forwarded>, Cause> {
+    let config = Arc::clone(&frame.config);
+    let directory = &config.collector.outbox.directory;
+    let limit = config.broker.dead_letters_max_bytes;
+    let refused: Arc<dyn DeadLetters> = Arc::new(EmbeddedDeadLetters::open(directory, limit)?);
+    let forwarder = Forwarder::new(outbox, broker.publisher(), refused)?;
+    let done = forwarder.forwarded();
+    let registry = frame.registry.sub_registry_with_prefix(PROGRAM.process);
+    registry.register_collector(Box::new(outbox.clone()));
+    registry.register_collector(Box::new(Arc::clone(&done)));
+    frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
+    Ok(done)
+}

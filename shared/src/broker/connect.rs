@@ -1,0 +1,96 @@
+//! From the configuration to the drivers: which broker, for which role.
+//!
+//! Nothing here waits for a broker: every driver connects by itself, and again.
+
+use std::sync::Arc;
+
+use super::mqtt::{MqttConsumer, MqttDeadLetters, MqttPublisher, MqttSettings};
+use super::nats::{ConnectError, Nats, NatsSettings, Timing};
+use super::{Consumer, DeadLetters, Publisher};
+use crate::config::{self, Transport};
+use crate::readiness::Readiness;
+
+/// A broker of its own, between programs; the embedded one is none.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    driver: Driver,
+    dead_letters_max_bytes: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Driver {
+    Nats(Nats),
+    Mqtt { settings: Box<MqttSettings>, readiness: Readiness },
+}
+
+/// The dependencies that the drivers report.
+const BROKER: &str = "broker";
+const CONSUMER: &str = "consumer";
+
+impl Broker {
+    /// Begins to connect as a program; none with the embedded broker.
+    ///
+    /// # Errors
+    /// Files or addresses that no broker can make up for.
+    pub async fn connect(
+        config: &config::Broker,
+        process: &str,
+        instance: &str,
+        readiness: &Readiness,
+    ) -> Result<Option<Self>, ConnectError> {
+        let dead_letters_max_bytes = config.dead_letters_max_bytes;
+        let driver = match &config.transport {
+            Transport::Embedded(_) => return Ok(None),
+            Transport::Nats(nats) => {
+                let settings = NatsSettings {
+                    name: format!("{process} {instance}"),
+                    topic_prefix: config.topic_prefix.clone(),
+                    dead_letters_max_bytes,
+                    timing: Timing::default(),
+                };
+                Driver::Nats(Nats::connect(nats, &settings, readiness.dependency(BROKER)).await?)
+            }
+            Transport::Mqtt(mqtt) => Driver::Mqtt {
+                settings: Box::new(MqttSettings {
+                    topic_prefix: config.topic_prefix.clone(),
+                    broker: mqtt.clone(),
+                    process: process.to_owned(),
+                    instance: instance.to_owned(),
+                }),
+                readiness: readiness.clone(),
+            },
+        };
+        Ok(Some(Self { driver, dead_letters_max_bytes }))
+    }
+
+    /// Publishes as this program.
+    pub fn publisher(&self) -> Arc<dyn Publisher> {
+        match &self.driver {
+            Driver::Nats(nats) => nats.publisher(),
+            Driver::Mqtt { settings, readiness } => {
+                Arc::new(MqttPublisher::start(settings, readiness.dependency(BROKER)))
+            }
+        }
+    }
+
+    /// Joins a consumer group; `window` is how many deliveries the caller holds at most.
+    pub fn consumer(&self, group: &str, window: usize) -> Box<dyn Consumer> {
+        match &self.driver {
+            Driver::Nats(nats) => nats.consumer(group),
+            Driver::Mqtt { settings, readiness } => {
+                let dependency = readiness.dependency(CONSUMER);
+                Box::new(MqttConsumer::start(settings, group, window, dependency))
+            }
+        }
+    }
+
+    /// The dead letters of a consumer group.
+    pub fn dead_letters(&self, group: &str) -> Arc<dyn DeadLetters> {
+        match &self.driver {
+            Driver::Nats(nats) => nats.dead_letters(group),
+            Driver::Mqtt { settings, .. } => {
+                Arc::new(MqttDeadLetters::start(settings, group, self.dead_letters_max_bytes))
+            }
+        }
+    }
+}

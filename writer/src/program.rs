@@ -1,0 +1,56 @@
+//! The program `writer`: consumes from a broker and stores in InfluxDB.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use shared::broker::Broker;
+use shared::program::{self, Frame, Program};
+use shared::stages::Cause;
+
+use crate::{Metrics, Pace, WriterContext, window};
+
+/// Ports after the default one that are tried, for several writers on one host.
+const SPARE_PORTS: u16 = 20;
+
+const PROGRAM: Program = Program {
+    process: "writer",
+    about: "Consumes events and stores them in InfluxDB.",
+    version: env!("CARGO_PKG_VERSION"),
+    instance: |config| config.writer.instance.as_deref(),
+    listen: |config| {
+        let http = &config.writer.http;
+        (http.listen, if http.may_move { SPARE_PORTS } else { 0 })
+    },
+};
+
+/// Runs the program to its end.
+pub fn main() -> ExitCode {
+    program::main(&PROGRAM, start)
+}
+
+async fn start(mut frame: Frame) -> Result<Frame, Cause> {
+    let instance = frame.instance.name();
+    let broker =
+        Broker::connect(&frame.config.broker, PROGRAM.process, instance, &frame.readiness).await?;
+    let broker = broker.ok_or("the embedded broker needs both parts in one process")?;
+    store(&mut frame, &broker);
+    Ok(frame)
+}
+
+/// Adds the part that stores what the broker delivers.
+pub fn store(frame: &mut Frame, broker: &Broker) -> Arc<Metrics> {
+    let config = frame.config.writer.clone();
+    let metrics = Metrics::register(&mut frame.registry);
+    let group = config.consumer_group.clone();
+    let context = WriterContext {
+        consumer: broker.consumer(&group, window(&config)),
+        dead_letters: broker.dead_letters(&group),
+        shutdown_grace: frame.config.shutdown_grace,
+        readiness: frame.readiness.clone(),
+        metrics: Arc::clone(&metrics),
+        pace: Pace::default(),
+        config,
+    };
+    frame.stages.spawn("writer", |stop| crate::run(context, stop));
+    metrics
+}
