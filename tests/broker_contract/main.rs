@@ -3,7 +3,13 @@
 //! One suite, run over each driver; a new driver implements [`Broker`] and adds a line to
 //! [`contract_for!`].
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
 
 mod drivers;
 mod suite;
@@ -61,6 +67,6 @@ macro_rules! contract_for {
 contract_for! {
     memory => drivers::Memory,
     embedded => drivers::Embedded,
-    nats => drivers::Nats,
     mqtt => drivers::Mqtt,
+    nats => drivers::Nats,
 }

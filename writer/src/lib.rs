@@ -14,6 +14,7 @@ pub mod mapping;
 mod metrics;
 mod pace;
 pub mod point;
+pub mod program;
 mod repeated;
 pub mod schema;
 mod split;
@@ -86,6 +87,11 @@ pub enum RunError {
     /// A flush died.
     #[error("a flush ended unexpectedly")]
     Flush(#[source] JoinError),
+}
+
+/// How many deliveries a writer holds unacked at most.
+pub fn window(config: &config::Writer) -> usize {
+    Window::new(config.batch.max_points, config.max_requests_in_flight).deliveries
 }
 
 /// Consumes events and stores them until `shutdown`, then drains.

@@ -2,8 +2,8 @@
 
 mod embedded;
 mod memory;
-mod nats;
 mod mqtt;
+mod nats;
 
 use shared::envelope::{Origin, Unnumbered};
 use shared::event::{AppNames, Event, Poll};
@@ -12,8 +12,8 @@ use shared::timestamp::Timestamp;
 
 pub(crate) use embedded::Embedded;
 pub(crate) use memory::Memory;
-pub(crate) use nats::Nats;
 pub(crate) use mqtt::Mqtt;
+pub(crate) use nats::Nats;
 
 /// Room for every test's dead letters.
 const DEAD_LETTER_BYTES: u64 = 16 << 20;
