@@ -11,7 +11,17 @@ pub trait Destination: Send + Sync {
     async fn write(&self, body: &[u8]) -> Answer;
 
     /// Makes sure that there is a place for the lines, and makes one where there is none.
-    async fn prepare(&self) -> Result<(), Trouble>;
+    async fn prepare(&self) -> Result<Prepared, Trouble>;
+}
+
+/// What is known of the place for the lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// It is there.
+    Ready,
+    /// Who may only write may neither look for it nor make it: a write shows whether it is there.
+    /// The trouble is for the case that it is not.
+    Unseen(Trouble),
 }
 
 /// What became of the lines of a request.
@@ -40,8 +50,10 @@ pub struct Refusal {
     pub dropped: Option<usize>,
     /// Whether what was dropped is older than the retention policy keeps.
     pub expired: bool,
-    /// The lines refused, where InfluxDB names them; the other lines are stored.
+    /// The lines refused, where InfluxDB names them.
     pub lines: Vec<LineRefusal>,
+    /// Whether the lines that are not named are stored.
+    pub rest_stored: bool,
 }
 
 /// One line that will never be stored.

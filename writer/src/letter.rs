@@ -19,6 +19,8 @@ const MAX_LINES_BYTES: usize = 256 * 1024;
 const ESCAPED: usize = 2;
 /// Bytes of the digest that stands for a missing id: 16 hex digits.
 const DIGEST_BYTES: usize = 8;
+/// After this, 1.x and 2.x repeat the line.
+const UNREADABLE: &str = "unable to parse";
 /// Longest reason in a log line.
 const MAX_LOGGED: usize = 200;
 
@@ -95,10 +97,15 @@ fn event_id(payload: &[u8]) -> String {
 
 /// A reason without the data that InfluxDB repeats in it: lines, and values of tags.
 pub(crate) fn for_log(reason: &str) -> String {
-    let reason = match reason.split_once("unable to parse") {
-        Some((before, _)) => format!("{before}unable to parse a line"),
-        None => reason.split(" value=").next().unwrap_or_default().to_owned(),
-    };
+    let mut reason = reason.to_owned();
+    if let Some(at) = reason.find(UNREADABLE) {
+        reason.truncate(at + UNREADABLE.len());
+        reason.push_str(" a line");
+    }
+    for value in [" value=", " - oldest point"] {
+        let kept = reason.find(value).unwrap_or(reason.len());
+        reason.truncate(kept);
+    }
     let first_line = reason.lines().next().unwrap_or_default();
     first_line.get(..first_line.floor_char_boundary(MAX_LOGGED)).unwrap_or_default().to_owned()
 }
@@ -116,6 +123,12 @@ mod tests {
         assert_eq!(
             for_log("max-values-per-tag limit exceeded (1/1): tag=\"t\" value=\"jane\" dropped=1"),
             "max-values-per-tag limit exceeded (1/1): tag=\"t\""
+        );
+        assert_eq!(
+            for_log(
+                "partial write: dropped 1 points outside retention policy - oldest point m,u=jane"
+            ),
+            "partial write: dropped 1 points outside retention policy"
         );
         assert_eq!(for_log(&"ä".repeat(300)).len(), 200);
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::destination::{Answer, Destination, Trouble};
+use crate::destination::{Answer, Destination, Prepared, Trouble};
 
 /// The file, opened when it is first needed.
 #[derive(Debug)]
@@ -72,8 +72,9 @@ impl Destination for LineFile {
         }
     }
 
-    async fn prepare(&self) -> Result<(), Trouble> {
-        self.append(Vec::new()).await
+    async fn prepare(&self) -> Result<Prepared, Trouble> {
+        self.append(Vec::new()).await?;
+        Ok(Prepared::Ready)
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
         let path = directory.path().join("points.lp");
         std::fs::write(&path, "before\n").unwrap();
         let file = LineFile::new(path.clone());
-        assert_eq!(file.prepare().await, Ok(()));
+        assert_eq!(file.prepare().await, Ok(Prepared::Ready));
         assert_eq!(file.write(b"a b=1 2\n").await, Answer::Stored);
         assert_eq!(file.write(b"c d=1 2\n").await, Answer::Stored);
         let text = std::fs::read_to_string(&path).unwrap();

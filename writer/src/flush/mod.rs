@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Held};
-use crate::destination::{Answer, Destination, Trouble, TroubleKind};
+use crate::destination::{Answer, Destination, Prepared, Trouble, TroubleKind};
 use crate::holds::Holds;
 use crate::letter;
 use crate::line_protocol::Lines;
@@ -73,7 +73,15 @@ pub(crate) async fn flush(store: Arc<Store>, number: u64, batch: Batch) -> Flush
 /// Makes sure that there is a place for the points, as long as no write has shown it.
 pub(crate) async fn prepare(store: Arc<Store>) {
     let mut failures = 0;
-    while let Err(trouble) = store.destination.prepare().await {
+    loop {
+        let trouble = match store.destination.prepare().await {
+            Err(trouble) => trouble,
+            Ok(Prepared::Ready) => break,
+            Ok(Prepared::Unseen(trouble)) => {
+                tracing::info!("writing will show whether this matters: {}", trouble.why);
+                break;
+            }
+        };
         if store.metrics.has_written() {
             break;
         }
@@ -114,11 +122,11 @@ impl Store {
                 }
                 Answer::Missing(why) if prepared => Trouble::misconfigured(why),
                 Answer::Missing(_) => match self.destination.prepare().await {
-                    Ok(()) => {
+                    Ok(Prepared::Ready) => {
                         prepared = true;
                         continue;
                     }
-                    Err(trouble) => trouble,
+                    Ok(Prepared::Unseen(trouble)) | Err(trouble) => trouble,
                 },
                 Answer::Trouble(trouble) => trouble,
             };

@@ -18,7 +18,7 @@ use crate::point::{FieldValue, Point};
 #[derive(Debug, Default)]
 struct Scripted {
     answers: Mutex<VecDeque<Answer>>,
-    preparations: Mutex<VecDeque<Result<(), Trouble>>>,
+    preparations: Mutex<VecDeque<Result<Prepared, Trouble>>>,
     writes: Mutex<Vec<(Instant, usize)>>,
     prepared: Mutex<usize>,
 }
@@ -34,9 +34,9 @@ impl Destination for Handle {
         self.0.answers.lock().unwrap().pop_front().unwrap_or(Answer::Stored)
     }
 
-    async fn prepare(&self) -> Result<(), Trouble> {
+    async fn prepare(&self) -> Result<Prepared, Trouble> {
         *self.0.prepared.lock().unwrap() += 1;
-        self.0.preparations.lock().unwrap().pop_front().unwrap_or(Ok(()))
+        self.0.preparations.lock().unwrap().pop_front().unwrap_or(Ok(Prepared::Ready))
     }
 }
 
@@ -183,7 +183,7 @@ async fn expired_points_are_settled_and_counted() {
         reason: "partial write: points beyond retention policy dropped=3".to_owned(),
         dropped: Some(3),
         expired: true,
-        lines: vec![],
+        ..Refusal::default()
     });
     let bench = bench(vec![answer]);
     settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 2])).await);
@@ -262,6 +262,25 @@ async fn a_drain_waits_for_nothing() {
     let again = flush(Arc::clone(&bench.store), 2, batch(&[1])).await;
     assert!(matches!(again, Flushed::GivenUp));
     assert_eq!(bench.script.writes.lock().unwrap().len(), 2, "each batch was tried once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_only_write_is_not_held_until_a_write_finds_nothing() {
+    let missing = Answer::Missing("bucket not found".to_owned());
+    let bench = bench(vec![Answer::Stored, missing, Answer::Stored]);
+    let unseen = || Ok(Prepared::Unseen(Trouble::misconfigured("run this")));
+    bench.script.preparations.lock().unwrap().extend([unseen(), unseen()]);
+    prepare(Arc::clone(&bench.store)).await;
+    assert!(bench.readiness.report().ready);
+    let started = Instant::now();
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[1])).await);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let flushing = tokio::spawn(flush(Arc::clone(&bench.store), 2, batch(&[1])));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let report = bench.readiness.report();
+    assert_eq!(report.dependencies["influxdb"].why.as_deref(), Some("run this"));
+    settled(flushing.await.unwrap());
+    assert!(bench.readiness.report().ready);
 }
 
 #[tokio::test(start_paused = true)]

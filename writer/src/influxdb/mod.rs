@@ -9,9 +9,11 @@ mod request;
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use shared::config;
@@ -21,21 +23,29 @@ use thiserror::Error;
 pub use answer::{Response, answer};
 pub use request::Request;
 
-use crate::destination::{Answer, Destination, Trouble};
+use crate::destination::{Answer, Destination, Prepared, Trouble};
 use crate::schema::Version;
 
 /// Connecting takes this long at most, so that an address that swallows packets is found out soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest answer that is read: 3.x names every refused line and repeats it.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Headers that InfluxDB alone sends: 1.x the first two, 2.x the first three, 3.x the last.
+const OWN_HEADERS: [&str; 4] =
+    ["x-influxdb-version", "x-influxdb-build", "x-platform-error-code", "cluster-uuid"];
 
 /// A client of one InfluxDB.
 #[derive(Debug)]
 pub struct InfluxDb {
     client: reqwest::Client,
     request: Request,
+    /// The form of 2.x, for servers like 3.x that do not know its own.
+    compatible: Option<Request>,
+    uses_compatible: AtomicBool,
     timeout: Duration,
     place: config::Version,
+    /// Whether the place was looked for, with an answer.
+    prepared: AtomicBool,
     /// Held while the place is created, so that the flushes do it once.
     creating: tokio::sync::Mutex<()>,
 }
@@ -87,8 +97,11 @@ impl InfluxDb {
         Ok(Self {
             client: builder.build().map_err(ConnectError::Client)?,
             request: Request::new(config),
+            compatible: Request::compatible(config),
+            uses_compatible: AtomicBool::new(false),
             timeout: config.timeout,
             place: config.version.clone(),
+            prepared: AtomicBool::new(false),
             creating: tokio::sync::Mutex::new(()),
         })
     }
@@ -110,6 +123,46 @@ impl InfluxDb {
         Version::from(&self.place)
     }
 
+    /// Whether a write would make the place without what cannot be given to it later.
+    ///
+    /// The retention of a database of 3.x:
+    /// <https://docs.influxdata.com/influxdb3/core/admin/databases/create/>.
+    fn must_be_made_first(&self) -> bool {
+        matches!(&self.place, config::Version::V3 { retention, .. } if retention.duration.is_some())
+            && !self.prepared.load(Ordering::Relaxed)
+    }
+
+    /// Sends lines in the form that the server understands.
+    async fn send(&self, body: Bytes) -> Result<Response, Trouble> {
+        let native = |body| self.exchange(self.request.write(&self.client, body));
+        let Some(compatible) = &self.compatible else {
+            return native(body).await;
+        };
+        let older = |body| self.exchange(compatible.write(&self.client, body));
+        if self.uses_compatible.load(Ordering::Relaxed) {
+            let response = older(body).await?;
+            if response.is_unknown_path() {
+                self.uses_compatible.store(false, Ordering::Relaxed);
+            }
+            return Ok(response);
+        }
+        let response = native(body.clone()).await?;
+        if !response.is_unknown_path() {
+            return Ok(response);
+        }
+        let second = older(body).await?;
+        if second.is_unknown_path() {
+            return Ok(response);
+        }
+        if second.status == 204 && !self.uses_compatible.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                "{} does not know /api/v3/write_lp; lines go to /api/v2/write",
+                self.address()
+            );
+        }
+        Ok(second)
+    }
+
     /// Sends a request and reads the whole answer; an answer cut short is no answer.
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Response, Trouble> {
         let mut response = request.send().await.map_err(|error| self.no_answer(&error))?;
@@ -121,9 +174,7 @@ impl InfluxDb {
             status: response.status().as_u16(),
             retry_after: text("retry-after"),
             error: text("x-influxdb-error"),
-            by_influxdb: ["x-influxdb-version", "x-influxdb-build", "x-platform-error-code"]
-                .iter()
-                .any(|name| response.headers().contains_key(*name)),
+            by_influxdb: OWN_HEADERS.iter().any(|name| response.headers().contains_key(*name)),
             body: Vec::new(),
         };
         while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
@@ -156,18 +207,25 @@ impl InfluxDb {
 impl Destination for InfluxDb {
     async fn write(&self, body: &[u8]) -> Answer {
         let body = match compress(body) {
-            Ok(body) => body,
+            Ok(body) => Bytes::from(body),
             Err(error) => return Answer::Trouble(Trouble::unavailable(error.to_string())),
         };
-        match self.exchange(self.request.write(&self.client, body)).await {
+        if self.must_be_made_first()
+            && let Err(trouble) = self.prepare().await
+        {
+            return Answer::Trouble(trouble);
+        }
+        match self.send(body).await {
             Ok(response) => answer(self.version(), self.address(), &response, Timestamp::now()),
             Err(trouble) => Answer::Trouble(trouble),
         }
     }
 
-    async fn prepare(&self) -> Result<(), Trouble> {
+    async fn prepare(&self) -> Result<Prepared, Trouble> {
         let _one_at_a_time = self.creating.lock().await;
-        create::create(self).await
+        let prepared = create::create(self).await?;
+        self.prepared.store(true, Ordering::Relaxed);
+        Ok(prepared)
     }
 }
 

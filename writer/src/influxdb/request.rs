@@ -1,5 +1,6 @@
 //! The write request of each version: path, parameters and authentication.
 
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
@@ -44,7 +45,9 @@ impl Request {
                 vec![("org", org), ("bucket", bucket), ("precision", "ns")],
                 Auth::Token("Token", token.clone()),
             ),
-            // Without a precision, 3.x guesses it from the magnitude.
+            // Without a precision, 3.x guesses it from the magnitude. Good lines are stored beside
+            // bad ones, and 204 means that they are on disk:
+            // <https://docs.influxdata.com/influxdb3/core/write-data/http-api/v3-write-lp/>.
             config::Version::V3 { database, token, .. } => (
                 "api/v3/write_lp",
                 vec![
@@ -56,6 +59,24 @@ impl Request {
                 Auth::Token("Bearer", token.clone()),
             ),
         };
+        Self::to(base, path, &parameters, auth)
+    }
+
+    /// The write request of 2.x, which servers of the family of 3.x understand without the path of
+    /// their own; none for the other versions.
+    ///
+    /// <https://docs.influxdata.com/influxdb3/core/write-data/http-api/compatibility-apis/>: the
+    /// bucket is the database, and there is no organisation.
+    pub fn compatible(config: &config::InfluxDb) -> Option<Self> {
+        let config::Version::V3 { database, token, .. } = &config.version else {
+            return None;
+        };
+        let parameters = [("bucket", &**database), ("precision", "ns")];
+        let auth = Auth::Token("Token", token.clone());
+        Some(Self::to(config.url.clone(), "api/v2/write", &parameters, auth))
+    }
+
+    fn to(base: Url, path: &str, parameters: &[(&str, &str)], auth: Auth) -> Self {
         let mut write = join(&base, path);
         write.query_pairs_mut().extend_pairs(parameters);
         Self { write, auth, address: address(&base), base }
@@ -67,7 +88,7 @@ impl Request {
     }
 
     /// A write of gzipped lines.
-    pub(super) fn write(&self, client: &Client, gzipped: Vec<u8>) -> RequestBuilder {
+    pub(super) fn write(&self, client: &Client, gzipped: Bytes) -> RequestBuilder {
         let request = client
             .post(self.write.clone())
             .header(CONTENT_TYPE, "text/plain; charset=utf-8")
@@ -95,7 +116,7 @@ impl Request {
         self.authorized(client.get(url))
     }
 
-    /// A change, for 2.x.
+    /// A change, for 2.x and 3.x.
     pub(super) fn post(&self, client: &Client, path: &str, body: &Value) -> RequestBuilder {
         self.authorized(client.post(join(&self.base, path)).json(body))
     }
@@ -189,5 +210,31 @@ mod tests {
             assert!(!format!("{request:?}").contains("secret"));
             assert!(!request.address().contains("u:p"));
         }
+    }
+
+    #[test]
+    fn the_older_form_is_for_3_alone() {
+        let config = |version| config::InfluxDb {
+            url: "http://i:8181/influx".parse().unwrap(),
+            version,
+            timeout: Duration::from_secs(1),
+            ca: None,
+        };
+        let v3 = config::Version::V3 {
+            database: "d".to_owned(),
+            token: Secret::new("secret"),
+            description: String::new(),
+            retention: for_ever(),
+        };
+        let request = Request::compatible(&config(v3)).unwrap();
+        let expected = "http://i:8181/influx/api/v2/write?bucket=d&precision=ns";
+        assert_eq!(request.write.as_str(), expected);
+        assert!(matches!(request.auth, Auth::Token("Token", _)));
+        let v1 = config::Version::V1 {
+            database: "d".to_owned(),
+            retention_policy: RetentionPolicy { name: "10d".to_owned(), duration: for_ever() },
+            credentials: None,
+        };
+        assert!(Request::compatible(&config(v1)).is_none());
     }
 }

@@ -5,7 +5,7 @@
 //! not settled within it is given up, so that one bad batch cannot occupy a writer.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::destination::{LineRefusal, Refusal};
 use crate::line_protocol::{Lines, measurement_of, timestamp_of};
@@ -134,7 +134,8 @@ impl<'l> Split<'l> {
         }
     }
 
-    /// Uses InfluxDB's list of the refused lines, if there is one.
+    /// Uses InfluxDB's list of the refused lines, if there is one; tries the others again unless they
+    /// are stored.
     fn named(&mut self, part: &Part, refusal: &Refusal) -> bool {
         let index = |line: &LineRefusal| part.lines.get(line.number.checked_sub(1)?).copied();
         let named: Vec<(usize, &LineRefusal)> =
@@ -142,10 +143,18 @@ impl<'l> Split<'l> {
         if named.is_empty() {
             return false;
         }
-        self.mark(&part.lines, Fate::Stored);
+        let mut because = 0;
+        let mut rest: BTreeSet<usize> = part.lines.iter().copied().collect();
         for (index, line) in named {
-            let reason = self.reason(refusal.status, line.reason.clone());
-            self.mark(&[index], Fate::Refused(reason));
+            rest.remove(&index);
+            because = self.reason(refusal.status, line.reason.clone());
+            self.mark(&[index], Fate::Refused(because));
+        }
+        let rest: Vec<usize> = rest.into_iter().collect();
+        if refusal.rest_stored {
+            self.mark(&rest, Fate::Stored);
+        } else if !rest.is_empty() {
+            self.queue(rest, because, true);
         }
         true
     }

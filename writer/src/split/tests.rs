@@ -82,11 +82,24 @@ fn named_lines_cost_no_further_request() {
     let mut split = Split::new(&lines);
     let part = split.next_part().unwrap();
     let named = |number| LineRefusal { number, reason: "bad".to_owned() };
-    split.refused(part, Refusal { lines: vec![named(2), named(9), named(0)], ..refusal(None) });
+    let lines = vec![named(2), named(9), named(0)];
+    split.refused(part, Refusal { lines, rest_stored: true, ..refusal(None) });
     assert!(split.next_part().is_none());
     assert_eq!(split.fate(0), Fate::Stored);
     assert_eq!(split.why(1).map(|reason| &*reason.words), Some("bad"));
     assert_eq!(split.count(Fate::Stored), 3);
+}
+
+#[test]
+fn lines_that_are_not_named_are_sent_again_unless_they_are_stored() {
+    let lines = lines(&[1; 10]);
+    let mut split = Split::new(&lines);
+    let (stored, requests) = drive(&mut split, &lines, |sent| {
+        let first = sent.iter().position(|index| [3, 8].contains(index))?;
+        let named = LineRefusal { number: first + 1, reason: "bad".to_owned() };
+        Some(Refusal { lines: vec![named], ..refusal(None) })
+    });
+    assert_eq!((requests, stored.len(), split.count(Fate::Refused(0))), (3, 8, 2));
 }
 
 #[test]

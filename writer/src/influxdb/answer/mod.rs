@@ -1,7 +1,11 @@
 //! What InfluxDB's answers to writes mean.
 //!
 //! Pure. 204 alone means stored. What 1.x answers was observed on 1.6.7; the texts of its limits
-//! are in its source, `tsdb/shard.go` and `coordinator/points_writer.go`.
+//! are in its source, `tsdb/shard.go` and `coordinator/points_writer.go`. What the others answer:
+//! <https://docs.influxdata.com/influxdb/v2/write-data/troubleshoot/>,
+//! <https://docs.influxdata.com/influxdb3/core/write-data/http-api/v3-write-lp/#partial-writes>,
+//! <https://docs.influxdata.com/influxdb3/core/write-data/troubleshoot/>; the texts of 3.x that no
+//! page has are in its source, `influxdb3_server/src/http.rs`.
 
 use std::time::Duration;
 
@@ -19,7 +23,21 @@ const CARDINALITY_LIMITS: [(&str, &str); 2] = [
     ("max-series-per-database limit exceeded", "max-series-per-database"),
     ("max-values-per-tag limit exceeded", "max-values-per-tag"),
 ];
-const EXPIRED: &str = "points beyond retention policy";
+/// The limits of 3.x on databases, tables and columns, for which no line is to blame.
+const CATALOG_LIMITS: [&str; 2] =
+    ["Update to schema would exceed number of", "Adding a new database would exceed limit of"];
+/// How 1.x, and newer 1.x and 2.x, say that points are too old.
+const EXPIRED: [&str; 2] = ["points beyond retention policy", "outside retention policy"];
+/// Points too far in the future are refused with almost the same words.
+const TOO_NEW: &str = "Upper Bound";
+/// How 3.x says that the lines it does not name are stored.
+const PARTIAL: &str = "partial write";
+/// 3.x names this many refused lines at most.
+const MOST_NAMED: usize = 100;
+/// How 3.x says that the database cannot be called so.
+const BAD_NAMES: [&str; 3] = ["db name", "database name", "namespace name"];
+/// 3.x says with a 500 that a request is too large.
+const TOO_LARGE: &str = "max request size";
 /// Longest part of an unknown answer that is shown.
 const MAX_SHOWN: usize = 200;
 
@@ -62,12 +80,13 @@ pub fn answer(version: Version, address: &str, response: &Response, now: Timesta
     let says = || format!("{address} answers {status}: {}", for_log(&response.words()));
     match status {
         204 => Answer::Stored,
-        400 | 422 => refused(address, response),
+        400 | 422 => refused(version, address, response),
         401 | 403 => {
             Answer::Trouble(Trouble::misconfigured(format!("{}; check {}", says(), keys(version))))
         }
         404 => Answer::Missing(says()),
         413 => Answer::TooLarge(response.words()),
+        500 if response.words().starts_with(TOO_LARGE) => Answer::TooLarge(response.words()),
         408 | 429 | 500.. => Answer::Trouble(Trouble {
             kind: TroubleKind::Unavailable { retry_after: response.retry_after(now) },
             why: says(),
@@ -79,19 +98,17 @@ pub fn answer(version: Version, address: &str, response: &Response, now: Timesta
     }
 }
 
-fn refused(address: &str, response: &Response) -> Answer {
+fn refused(version: Version, address: &str, response: &Response) -> Answer {
     let words = response.words();
-    for (limit, setting) in CARDINALITY_LIMITS {
-        if words.contains(limit) {
-            return Answer::Trouble(Trouble {
-                kind: TroubleKind::Cardinality,
-                why: format!(
-                    "{address} has reached a limit: {}; raise `{setting}` in section [data] of \
-                     InfluxDB's configuration file and restart it, or delete series",
-                    for_log(&words)
-                ),
-            });
-        }
+    if let Some(trouble) = limit(address, response) {
+        return Answer::Trouble(trouble);
+    }
+    if version == Version::V3 && BAD_NAMES.iter().any(|name| words.contains(name)) {
+        return Answer::Trouble(Trouble::misconfigured(format!(
+            "{address} answers {}: {}; check `influxdbConfig.v3Config.database`",
+            response.status,
+            for_log(&words)
+        )));
     }
     let Some(body) = response.error_body().or_else(|| response.by_influxdb.then(ErrorBody::empty))
     else {
@@ -102,12 +119,39 @@ fn refused(address: &str, response: &Response) -> Answer {
             for_log(&words)
         )));
     };
+    let lines = body.line_refusals();
     Answer::Refused(Refusal {
         status: response.status,
         dropped: dropped(&words),
-        expired: words.contains(EXPIRED),
-        lines: body.line_refusals(),
+        expired: EXPIRED.iter().any(|text| words.contains(text)) && !words.contains(TOO_NEW),
+        rest_stored: words.starts_with(PARTIAL) && lines.len() < MOST_NAMED,
+        lines,
         reason: words,
+    })
+}
+
+/// A limit that somebody must raise, or make room below, before anything is stored.
+fn limit(address: &str, response: &Response) -> Option<Trouble> {
+    let words = response.words();
+    let (limit, remedy) = match CARDINALITY_LIMITS.iter().find(|(text, _)| words.contains(text)) {
+        Some((_, setting)) => (
+            words,
+            format!(
+                "raise `{setting}` in section [data] of InfluxDB's configuration file and restart \
+                 it, or delete series"
+            ),
+        ),
+        None => (
+            response.catalog_limit()?,
+            "delete databases or tables that nobody needs; InfluxDB 3 Enterprise can raise \
+             `--num-database-limit`, `--num-table-limit` and \
+             `--num-total-columns-per-table-limit`"
+                .to_owned(),
+        ),
+    };
+    Some(Trouble {
+        kind: TroubleKind::Cardinality,
+        why: format!("{address} has reached a limit: {}; {remedy}", for_log(&limit)),
     })
 }
 
@@ -120,9 +164,10 @@ fn keys(version: Version) -> &'static str {
     }
 }
 
-/// The N of `dropped=N`, which stands at the end.
+/// The N of `dropped=N`: at the end in 1.x, before `for database: …` in 2.x.
 fn dropped(words: &str) -> Option<usize> {
-    words.rsplit_once("dropped=")?.1.trim().parse().ok()
+    let (_, after) = words.rsplit_once("dropped=")?;
+    after.split_whitespace().next()?.parse().ok()
 }
 
 impl ErrorBody {
@@ -145,10 +190,24 @@ impl ErrorBody {
 }
 
 impl Response {
+    /// The words of a limit of 3.x, which are the error itself or that of a line.
+    fn catalog_limit(&self) -> Option<String> {
+        let is_limit = |text: &String| CATALOG_LIMITS.iter().any(|limit| text.contains(limit));
+        let lines = self.error_body()?.line_refusals();
+        std::iter::once(self.words())
+            .chain(lines.into_iter().map(|line| line.reason))
+            .find(is_limit)
+    }
+
     fn error_body(&self) -> Option<ErrorBody> {
         serde_json::from_slice(&self.body)
             .ok()
             .filter(|body: &ErrorBody| body.error.is_some() || body.message.is_some())
+    }
+
+    /// Whether the server may not know the path: 404 may also mean that there is no such database.
+    pub(super) fn is_unknown_path(&self) -> bool {
+        matches!(self.status, 404 | 405)
     }
 
     /// InfluxDB's words, or the beginning of whatever the body is.

@@ -7,8 +7,12 @@ fn response(status: u16, body: &str) -> Response {
 }
 
 fn understood(response: &Response) -> Answer {
+    understood_by(Version::V1, response)
+}
+
+fn understood_by(version: Version, response: &Response) -> Answer {
     let now = Timestamp::parse("2026-11-21T08:15:30Z").unwrap();
-    answer(Version::V1, ADDRESS, response, now)
+    answer(version, ADDRESS, response, now)
 }
 
 fn trouble(response: &Response) -> Trouble {
@@ -87,6 +91,60 @@ fn refusals_of_2_and_3() {
     ));
     let line = LineRefusal { number: 2, reason: "bad type".to_owned() };
     assert_eq!(refused.lines, [line]);
+    assert!(refused.rest_stored);
+    // Without partial writes the first bad line is an object, and nothing is stored.
+    let refused = refusal(&response(
+        400,
+        r#"{"error":"parsing failed for write_lp endpoint","data":{"original_line":"m f=hi","line_number":7,"error_message":"no"}}"#,
+    ));
+    assert_eq!((refused.lines[0].number, refused.rest_stored), (7, false));
+    // A list that may be cut short says nothing about the lines that are not in it.
+    let named: Vec<Value> = (1..=100)
+        .map(|line| serde_json::json!({"line_number": line, "error_message": ""}))
+        .collect();
+    let body =
+        serde_json::json!({"error": "partial write of line protocol occurred", "data": named});
+    assert!(!refusal(&response(400, &body.to_string())).rest_stored);
+}
+
+/// The words are those of 2.x's documentation.
+#[test]
+fn points_too_old_for_a_bucket() {
+    let words = "failure writing points to database: partial write: dropped 4 points outside \
+        retention policy of duration 24h0m0s - oldest point home,room=Living\\\\ Room at \
+        1970-01-01T00:00:01.541Z dropped because it violates a Retention Policy Lower Bound at \
+        2025-05-20T19:06:17.612973Z, newest point home,room=Living\\\\ Room at \
+        1970-01-01T00:00:01.5410006Z dropped because it violates a Retention Policy Lower Bound at \
+        2025-05-20T19:06:17.612973Z dropped=4 for database: 9f282d63c7d3a5c0 for retention policy: \
+        autogen";
+    let body = format!(r#"{{"code":"unprocessable entity","message":"{words}"}}"#);
+    let refused = refusal(&response(422, &body));
+    assert_eq!((refused.dropped, refused.expired), (Some(4), true));
+    let too_new = body.replace("Retention Policy Lower Bound", "Write Window Upper Bound");
+    assert!(!refusal(&response(422, &too_new)).expired);
+}
+
+#[test]
+fn limits_and_names_of_3_hold() {
+    let limit = "Update to schema would exceed number of tables per database limit of 2000 tables";
+    for body in [
+        format!(r#"{{"error":"{limit}","data":null}}"#),
+        format!(
+            r#"{{"error":"partial write of line protocol occurred","data":[{{"line_number":1,"original_line":"m","error_message":"{limit}"}}]}}"#
+        ),
+    ] {
+        let trouble = trouble(&response(422, &body));
+        assert_eq!(trouble.kind, TroubleKind::Cardinality);
+        assert!(trouble.why.contains("--num-table-limit"), "{}", trouble.why);
+    }
+    let name = r#"{"error":"db name did not start with a number or letter","data":null}"#;
+    let Answer::Trouble(trouble) = understood_by(Version::V3, &response(400, name)) else {
+        panic!("a wrong name must not cost data");
+    };
+    assert_eq!(trouble.kind, TroubleKind::Misconfigured);
+    assert!(trouble.why.contains("v3Config.database"), "{}", trouble.why);
+    let large = response(500, "max request size (10485760 bytes) exceeded");
+    assert!(matches!(understood_by(Version::V3, &large), Answer::TooLarge(_)));
 }
 
 #[test]
