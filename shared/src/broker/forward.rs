@@ -4,8 +4,8 @@
 //! at any moment means at most that some are published again. An event that the broker will never
 //! take becomes a dead letter; everything else is tried until it is confirmed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{FuturesOrdered, StreamExt as _};
@@ -14,6 +14,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use thiserror::Error;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{DeadLetter, DeadLetters, Outgoing, PublishError, Publisher};
@@ -32,6 +33,7 @@ pub struct Forwarded {
     published: AtomicU64,
     confirmed: AtomicU64,
     refused: AtomicU64,
+    last_confirmed: Mutex<Option<Instant>>,
 }
 
 impl Forwarded {
@@ -45,9 +47,21 @@ impl Forwarded {
         self.confirmed.load(Ordering::Relaxed)
     }
 
+    /// Time since the broker confirmed an event; none before the first.
+    pub fn since_last_confirmed(&self) -> Option<Duration> {
+        let last = *self.last_confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        last.map(|last| last.elapsed())
+    }
+
     /// Events that the broker will never take, which became dead letters.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    fn confirm(&self) {
+        self.confirmed.fetch_add(1, Ordering::Relaxed);
+        let mut last = self.last_confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Instant::now());
     }
 }
 
@@ -156,7 +170,7 @@ impl Forwarder {
             loop {
                 let trouble = match publisher.publish(outgoing.clone()).await {
                     Ok(()) => {
-                        forwarded.confirmed.fetch_add(1, Ordering::Relaxed);
+                        forwarded.confirm();
                         return End::Settled { position };
                     }
                     Err(PublishError::Refused { why }) => {
@@ -306,6 +320,7 @@ mod tests {
         running.await.unwrap().unwrap();
         assert_eq!(BTreeSet::from_iter(house.moody.taken.lock().unwrap().clone()), ids);
         assert_eq!((done.published(), done.confirmed()), (3, 3));
+        assert!(done.since_last_confirmed().is_some());
         house.outbox.flush().await;
         assert_eq!(house.outbox.depth(), 0);
     }
