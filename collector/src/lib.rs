@@ -3,19 +3,27 @@
 mod app_store;
 mod endpoint;
 mod failing;
+mod health_check;
+mod honesty;
 mod http;
+mod latest;
 mod metrics;
 mod outcome;
+mod pages;
 mod parts;
 mod permits;
 mod poll;
 pub mod program;
+mod prometheus;
 mod recorder;
 mod rhythm;
 mod run;
 mod schedule;
 mod sources;
 
+pub use honesty::{CollectorHonesty, Dishonest};
+pub use latest::{LastAnswer, Latest, Said, SessionTotals};
 pub use metrics::Metrics;
 pub use outcome::{Facts, FailedOutcome, Outcome};
+pub use pages::{PageError, Pages};
 pub use run::{CollectorContext, RunError, run};

@@ -38,7 +38,9 @@ pub struct Metrics {
     rejected: Family<SourceLabels, Counter>,
     ended: Counter,
     failed: Counter,
+    began: Instant,
     last_ended: Mutex<Option<Instant>>,
+    last_recorded: Mutex<Option<Instant>>,
 }
 
 fn histogram() -> Histogram {
@@ -55,7 +57,9 @@ impl Default for Metrics {
             rejected: Family::default(),
             ended: Counter::default(),
             failed: Counter::default(),
+            began: Instant::now(),
             last_ended: Mutex::default(),
+            last_recorded: Mutex::default(),
         }
     }
 }
@@ -121,8 +125,17 @@ impl Metrics {
 
     /// Time since the last tick ended; none before the first.
     pub fn since_last_tick(&self) -> Option<Duration> {
-        let last = *self.last_ended.lock().unwrap_or_else(PoisonError::into_inner);
-        last.map(|last| last.elapsed())
+        since(&self.last_ended)
+    }
+
+    /// Time since the outbox took an outcome; none before the first.
+    pub fn since_last_recorded(&self) -> Option<Duration> {
+        since(&self.last_recorded)
+    }
+
+    /// Time since counting began.
+    pub fn since_start(&self) -> Duration {
+        self.began.elapsed()
     }
 
     pub(crate) fn sent(&self, lateness: Duration) {
@@ -142,7 +155,11 @@ impl Metrics {
         if failure.is_some() {
             self.failed.inc_by(ticks);
         }
-        *self.last_ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        happened(&self.last_ended);
+    }
+
+    pub(crate) fn recorded(&self) {
+        happened(&self.last_recorded);
     }
 
     pub(crate) fn unrecorded(&self, ticks: u64) {
@@ -154,6 +171,15 @@ impl Metrics {
             self.rejected.get_or_create(&SourceLabels::of(source)).inc_by(fields);
         }
     }
+}
+
+fn since(moment: &Mutex<Option<Instant>>) -> Option<Duration> {
+    let moment = *moment.lock().unwrap_or_else(PoisonError::into_inner);
+    moment.map(|moment| moment.elapsed())
+}
+
+fn happened(moment: &Mutex<Option<Instant>>) {
+    *moment.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
 }
 
 impl SourceLabels {

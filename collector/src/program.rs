@@ -12,7 +12,7 @@ use shared::outbox::{Outbox, OutboxSettings};
 use shared::program::{self, Frame, Program};
 use shared::stages::Cause;
 
-use crate::{CollectorContext, Metrics};
+use crate::{CollectorContext, CollectorHonesty, Latest, Metrics, Pages};
 
 const PROGRAM: Program = Program {
     process: "collector",
@@ -29,24 +29,57 @@ pub fn main() -> ExitCode {
 
 async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let config = Arc::clone(&frame.config);
+    let pages = Pages::bind(&config).await?;
     let instance = frame.instance.name().to_owned();
     let broker =
         Broker::connect(&config.broker, PROGRAM.process, &instance, &frame.readiness).await?;
     let broker = broker.ok_or("the embedded broker needs both parts in one process")?;
     let outbox = open_outbox(&config)?;
+    let collecting = collect(&mut frame, PROGRAM.process, &outbox);
+    let forwarded = forward(&mut frame, &outbox, &broker)?;
+    show(&mut frame, pages, &collecting, Some(forwarded));
+    Ok(frame)
+}
+
+/// A collector at work, for those who watch it.
+#[derive(Clone, Debug)]
+pub struct Collecting {
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    /// What the site said last.
+    pub latest: Arc<Latest>,
+    /// Where its events go.
+    pub outbox: Outbox,
+}
+
+/// Adds the part that polls, and its numbers.
+pub fn collect(frame: &mut Frame, process: &str, outbox: &Outbox) -> Collecting {
     let metrics = Arc::new(Metrics::default());
     metrics.register(&mut frame.registry);
+    let latest = Arc::new(Latest::default());
     let context = CollectorContext {
-        config: Arc::clone(&config),
+        config: Arc::clone(&frame.config),
         outbox: outbox.clone(),
-        origin: Origin::new(PROGRAM.process, &instance),
+        origin: Origin::new(process, frame.instance.name()),
         readiness: frame.readiness.clone(),
-        metrics,
-        latest: None,
+        metrics: Arc::clone(&metrics),
+        latest: Arc::clone(&latest),
     };
     frame.stages.spawn("collector", |stop| crate::run(context, stop));
-    forward(&mut frame, &outbox, &broker)?;
-    Ok(frame)
+    Collecting { metrics, latest, outbox: outbox.clone() }
+}
+
+/// Adds the part that serves the pages of the predecessor's keys; `forwarded` is what a broker
+/// confirms, and none when the outbox itself is its queue.
+pub fn show(
+    frame: &mut Frame,
+    pages: Pages,
+    collecting: &Collecting,
+    forwarded: Option<Arc<Forwarded>>,
+) {
+    let Collecting { metrics, latest, outbox } = collecting.clone();
+    let honesty = Arc::new(CollectorHonesty::new(&frame.config, metrics, outbox, forwarded));
+    frame.stages.spawn("collector's pages", |stop| pages.serve(latest, honesty, stop));
 }
 
 /// The outbox of a collector that publishes to a broker of its own.

@@ -13,11 +13,11 @@ use shared::event::{Category, Event, FailedPoll, Poll};
 use shared::outbox::{AppendError, Entry, Outbox};
 use shared::readiness::Dependency;
 use shared::timestamp::Timestamp;
-use tokio::sync::broadcast;
 
 use crate::endpoint::Endpoint;
 use crate::failing::Failing;
 use crate::http::Failure;
+use crate::latest::{LastAnswer, Latest, Said};
 use crate::metrics::Metrics;
 use crate::outcome::{Facts, FailedOutcome, Outcome};
 use crate::sources::{self, Answer, Meaning, Observation};
@@ -61,7 +61,7 @@ pub(crate) struct Recorder {
     metrics: Arc<Metrics>,
     meaning: Arc<Meaning>,
     failing: Arc<Failing>,
-    latest: Option<broadcast::Sender<Outcome>>,
+    latest: Arc<Latest>,
     dependency: Dependency,
     takes: AtomicBool,
 }
@@ -74,7 +74,7 @@ pub(crate) struct RecorderParts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) meaning: Arc<Meaning>,
     pub(crate) failing: Arc<Failing>,
-    pub(crate) latest: Option<broadcast::Sender<Outcome>>,
+    pub(crate) latest: Arc<Latest>,
     pub(crate) dependency: Dependency,
 }
 
@@ -97,7 +97,13 @@ impl Recorder {
         };
         let observation = Observation { origin: &self.origin, time: ended.time };
         let (entries, result) = match self.entries(endpoint, observation, &poll, ended.result) {
-            Ok((entries, facts)) => (entries, Ok(facts)),
+            Ok((entries, facts, said)) => {
+                if let Some(said) = said {
+                    let answer = LastAnswer::now(said, ended.time, endpoint.interval);
+                    self.latest.answered(&endpoint.key, answer);
+                }
+                (entries, Ok(facts))
+            }
             Err(failure) => {
                 let event = failed_poll(endpoint, &failure, poll.clone(), ended.ticks);
                 let encoded = observation.encode(endpoint, &event).ok();
@@ -112,9 +118,7 @@ impl Recorder {
         if !recorded {
             self.meaning.unrecorded(endpoint.source);
         }
-        let Some(latest) = &self.latest else { return };
-        // Nobody may be watching.
-        let _watched = latest.send(Outcome {
+        self.latest.show(Outcome {
             server: Arc::clone(&endpoint.server),
             source: endpoint.source,
             virtual_proxy: endpoint.virtual_proxy.clone(),
@@ -137,24 +141,24 @@ impl Recorder {
         }
     }
 
-    /// The events of an answer.
+    /// The events of an answer, and what is shown of it.
     fn entries(
         &self,
         endpoint: &Endpoint,
         observation: Observation<'_>,
         poll: &Poll,
         result: Result<Answer, Failure>,
-    ) -> Result<(Vec<Entry>, Facts), Failure> {
+    ) -> Result<(Vec<Entry>, Facts, Option<Said>), Failure> {
         let answer = result?;
         self.metrics.rejected(endpoint.source, answer.rejected);
         let events = sources::events(endpoint, &observation, poll, answer.content);
-        let Ok(events) = events else {
+        let Ok((events, said)) = events else {
             self.meaning.unrecorded(endpoint.source);
             let message = "the event made from the answer is larger than brokers take";
             return Err(Failure::new(Category::TOO_LARGE, message));
         };
         let entry = |event| Entry { subject: endpoint.subject.clone(), event };
-        Ok((events.into_iter().map(entry).collect(), answer.facts))
+        Ok((events.into_iter().map(entry).collect(), answer.facts, said))
     }
 
     fn tell(&self, endpoint: &Endpoint, ticks: u64, result: &Result<Facts, Failure>) {
@@ -187,6 +191,7 @@ impl Recorder {
         }
         match self.outbox.append(entries, settled).await {
             Ok(()) => {
+                self.metrics.recorded();
                 if !self.takes.swap(true, Ordering::Relaxed) {
                     self.dependency.up();
                     tracing::info!("The outbox takes events again.");

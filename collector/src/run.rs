@@ -12,7 +12,6 @@ use shared::readiness::Readiness;
 use shared::timestamp::PollClock;
 use shared::tls::Verification;
 use thiserror::Error;
-use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +21,8 @@ use tracing::{info, warn};
 use crate::endpoint::{BadHost, Endpoint, endpoints, is_address};
 use crate::failing::Failing;
 use crate::http::{ClientSettings, Clients};
+use crate::latest::Latest;
 use crate::metrics::Metrics;
-use crate::outcome::Outcome;
 use crate::permits::Permits;
 use crate::poll::{Poller, Site, connections};
 use crate::recorder::{Recorder, RecorderParts};
@@ -47,8 +46,8 @@ pub struct CollectorContext {
     pub readiness: Readiness,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Where every outcome is shown, for those who watch.
-    pub latest: Option<broadcast::Sender<Outcome>>,
+    /// Where the site's last answers and every outcome are shown.
+    pub latest: Arc<Latest>,
 }
 
 /// Why the collector cannot run, or stopped by itself.

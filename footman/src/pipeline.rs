@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use collector::CollectorContext;
+use collector::program::{self, Collecting};
 use shared::broker::Broker;
 use shared::broker::embedded::{EmbeddedConsumer, EmbeddedDeadLetters};
 use shared::config::{Config, Embedded, Transport};
-use shared::envelope::Origin;
 use shared::instance::Instance;
 use shared::outbox::{Outbox, OutboxSettings};
 use shared::program::Frame;
@@ -22,19 +21,15 @@ use writer::WriterContext;
 
 /// The name of this program in logs, events and points.
 pub const PROCESS: &str = "footman";
-/// Outcomes that a view may lag behind.
-const OUTCOMES: usize = 1_024;
 
 /// A running pipeline.
 #[derive(Debug)]
 pub struct Pipeline {
     frame: Frame,
-    outbox: Outbox,
+    collecting: Collecting,
     page: SocketAddr,
     mqtt: Option<SocketAddr>,
-    collector_metrics: Arc<collector::Metrics>,
     writer_metrics: Arc<writer::Metrics>,
-    outcomes: broadcast::Sender<collector::Outcome>,
 }
 
 impl Pipeline {
@@ -42,29 +37,32 @@ impl Pipeline {
     pub async fn start(config: Arc<Config>, instance: Instance) -> anyhow::Result<Self> {
         let listener = status::listen(config.collector.http.listen, 0).await?;
         let page = listener.local_addr()?;
+        let collector_pages = collector::Pages::bind(&config).await?;
         instance.answers_at(page);
         let mut frame = Frame::new(config, instance);
-        let outcomes = broadcast::Sender::new(OUTCOMES);
         // In the order in which they stop: the writer stores what the collector still had.
         let connected =
             Broker::connect(&frame.config.broker, PROCESS, frame.instance.name(), &frame.readiness);
-        let (outbox, collector_metrics, writer_metrics, mqtt);
+        let (collecting, forwarded, writer_metrics, mqtt);
         match (connected.await?, &Arc::clone(&frame.config).broker.transport) {
             (None, Transport::Embedded(embedded)) => {
-                outbox = open_queue(embedded)?;
-                collector_metrics = start_collector(&mut frame, &outbox, &outcomes);
+                let outbox = open_queue(embedded)?;
+                collecting = program::collect(&mut frame, PROCESS, &outbox);
+                forwarded = None;
                 writer_metrics = start_writer(&mut frame, &outbox, embedded)?;
                 mqtt = listen_for_mqtt(&mut frame, &outbox, embedded)?;
             }
             (broker, _) => {
                 let broker = broker.context("the broker has no driver")?;
-                outbox = collector::program::open_outbox(&frame.config).map_err(boxed)?;
-                collector_metrics = start_collector(&mut frame, &outbox, &outcomes);
-                collector::program::forward(&mut frame, &outbox, &broker).map_err(boxed)?;
+                let outbox = program::open_outbox(&frame.config).map_err(boxed)?;
+                collecting = program::collect(&mut frame, PROCESS, &outbox);
+                let done = program::forward(&mut frame, &outbox, &broker);
+                forwarded = Some(done.map_err(boxed)?);
                 writer_metrics = writer::program::store(&mut frame, &broker);
                 mqtt = None;
             }
         }
+        program::show(&mut frame, collector_pages, &collecting, forwarded);
         let readiness = frame.readiness.clone();
         let metrics = Arc::new(std::mem::take(&mut frame.registry));
         let pages = status::router(Status { readiness, metrics });
@@ -73,11 +71,11 @@ impl Pipeline {
             version = env!("CARGO_PKG_VERSION"),
             instance = frame.instance.name(),
             servers = frame.config.collector.servers.len(),
-            waiting = outbox.depth(),
+            waiting = collecting.outbox.depth(),
             page = %format!("http://{page}/"),
             "Footman has started."
         );
-        Ok(Self { frame, outbox, page, mqtt, collector_metrics, writer_metrics, outcomes })
+        Ok(Self { frame, collecting, page, mqtt, writer_metrics })
     }
 
     /// Runs until `shutdown`, then drains; fails when a part ends by itself.
@@ -86,8 +84,9 @@ impl Pipeline {
         if self.frame.stages.until(shutdown, grace).await? == Drain::CutShort {
             tracing::warn!(?grace, "The drain took longer than shutdownGrace and was cut short.");
         }
-        self.outbox.flush().await;
-        let waiting = self.outbox.depth();
+        let outbox = &self.collecting.outbox;
+        outbox.flush().await;
+        let waiting = outbox.depth();
         if waiting == 0 {
             tracing::info!("Everything that was polled is stored. Goodbye.");
         } else {
@@ -109,9 +108,9 @@ impl Pipeline {
     /// What a view needs to follow the pipeline, after it has been handed to [`Self::until`].
     pub fn view(&self) -> View {
         View {
-            outcomes: self.outcomes.subscribe(),
-            outbox: self.outbox.clone(),
-            collector: Arc::clone(&self.collector_metrics),
+            outcomes: self.collecting.latest.subscribe(),
+            outbox: self.collecting.outbox.clone(),
+            collector: Arc::clone(&self.collecting.metrics),
             writer: Arc::clone(&self.writer_metrics),
             readiness: self.frame.readiness.clone(),
         }
@@ -127,25 +126,6 @@ fn open_queue(embedded: &Embedded) -> anyhow::Result<Outbox> {
     })?;
     tracing::info!(directory = %embedded.directory.display(), "The queue is open.");
     Ok(queue)
-}
-
-fn start_collector(
-    frame: &mut Frame,
-    outbox: &Outbox,
-    outcomes: &broadcast::Sender<collector::Outcome>,
-) -> Arc<collector::Metrics> {
-    let metrics = Arc::new(collector::Metrics::default());
-    metrics.register(&mut frame.registry);
-    let context = CollectorContext {
-        config: Arc::clone(&frame.config),
-        outbox: outbox.clone(),
-        origin: Origin::new(PROCESS, frame.instance.name()),
-        readiness: frame.readiness.clone(),
-        metrics: Arc::clone(&metrics),
-        latest: Some(outcomes.clone()),
-    };
-    frame.stages.spawn("collector", |stop| collector::run(context, stop));
-    metrics
 }
 
 /// The writer over the embedded broker.

@@ -283,7 +283,7 @@ pub(crate) fn is_address(host: &str) -> bool {
 }
 
 /// A `host:port` without its port and brackets.
-fn bare(host: &str) -> &str {
+pub(crate) fn bare(host: &str) -> &str {
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split(']').next().unwrap_or(rest);
     }

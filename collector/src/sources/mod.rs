@@ -10,7 +10,10 @@ mod lenient;
 pub(crate) mod request;
 mod sessions;
 
+use std::sync::Arc;
+
 use shared::config::{ExcludedUser, UserIds};
+use shared::envelope::Unnumbered;
 use shared::event::{Event, Poll, Source};
 use tokio::time::Instant;
 
@@ -20,6 +23,7 @@ pub(crate) use events::{Observation, TooLarge};
 use crate::app_store::AppStore;
 use crate::endpoint::Endpoint;
 use crate::http::Failure;
+use crate::latest::{Said, SessionTotals};
 use crate::outcome::Facts;
 use sessions::Privacy;
 
@@ -119,13 +123,13 @@ fn changes(extraction: &crate::app_store::Extraction) -> usize {
     extraction.apps.iter().filter(|app| app.change.is_some()).count()
 }
 
-/// The events of an answer, encoded.
+/// The events of an answer, encoded, and what is shown of it.
 pub(crate) fn events(
     endpoint: &Endpoint,
     observation: &Observation<'_>,
     poll: &Poll,
     content: Content,
-) -> Result<Vec<shared::envelope::Unnumbered>, TooLarge> {
+) -> Result<(Vec<Unnumbered>, Option<Said>), TooLarge> {
     match content {
         Content::Health(content) => {
             let event = Event::Health(Box::new(shared::event::Health {
@@ -134,11 +138,24 @@ pub(crate) fn events(
                 health: content.health,
                 apps: content.apps,
             }));
-            Ok(vec![observation.encode(endpoint, &event)?])
+            let encoded = vec![observation.encode(endpoint, &event)?];
+            let Event::Health(health) = event else { return Ok((encoded, None)) };
+            Ok((encoded, Some(Said::Health(Arc::from(health)))))
         }
-        Content::Sessions(published) => events::of_sessions(endpoint, observation, poll, published),
+        Content::Sessions(published) => {
+            let said = Said::Sessions(Arc::new(SessionTotals {
+                server: Arc::clone(&endpoint.server),
+                virtual_proxy: endpoint.virtual_proxy.clone().unwrap_or_default(),
+                host: endpoint.host.clone(),
+                session_count: published.session_count,
+                excluded_session_count: published.excluded_session_count,
+                user_count: published.user_count,
+            }));
+            let encoded = events::of_sessions(endpoint, observation, poll, published)?;
+            Ok((encoded, Some(said)))
+        }
         Content::AppNames(extraction) => {
-            events::of_app_names(endpoint, observation, poll, extraction)
+            Ok((events::of_app_names(endpoint, observation, poll, extraction)?, None))
         }
     }
 }

@@ -94,7 +94,7 @@ impl Running {
             origin: Origin::new("collector", "test"),
             readiness: readiness.clone(),
             metrics: Arc::clone(&metrics),
-            latest: None,
+            latest: Arc::default(),
         };
         let task = tokio::spawn(run(context, stop.clone()));
         let reader = outbox.reader().unwrap();
