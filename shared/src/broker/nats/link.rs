@@ -17,6 +17,7 @@ use async_nats::{Client, ClientError, Event, ServerError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::hints::with_hint;
 use super::standing::{Part, Standing};
 
 /// Refused subjects that are remembered until somebody asks: more than are ever asked for at once.
@@ -233,13 +234,14 @@ impl LinkState {
     pub(super) fn before_attempt(&self, servers: &[Server]) {
         let failures = servers.iter().filter_map(|server| {
             let error = server.last_error.as_ref()?;
-            Some(format!("{}:{}: {error}", server.addr.host(), server.addr.port()))
+            let failure = with_hint(error);
+            Some(format!("{}:{}: {failure}", server.addr.host(), server.addr.port()))
         });
         let detailed: Vec<String> = failures.collect();
         let coarse = lock(&self.last_failure).clone();
         let why = match (detailed.is_empty(), coarse) {
             (false, _) => detailed.join("; "),
-            (true, Some(words)) => format!("{}: {words}", self.addresses),
+            (true, Some(words)) => format!("{}: {}", self.addresses, with_hint(&words)),
             (true, None) => return,
         };
         self.standing.is_missing(Part::Connection, &format!("no connection to {why}"));

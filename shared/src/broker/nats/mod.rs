@@ -11,6 +11,7 @@ mod connect;
 mod consumer;
 mod dead_letters;
 mod difference;
+mod hints;
 mod layout;
 mod link;
 mod publisher;

@@ -102,7 +102,8 @@ impl Seat {
                     ErrorCode::CONSUMER_WQ_MULTIPLE_UNFILTERED
                     | ErrorCode::CONSUMER_WQ_CONSUMER_NOT_UNIQUE => format!(
                         "the stream {stream} serves another consumer group already, and a second \
-                         one needs a stream of its own (broker.nats.stream)"
+                         one needs a stream of its own under a prefix of its own \
+                         (broker.nats.stream, broker.topicPrefix)"
                     ),
                     _ => refusal.to_string(),
                 },
