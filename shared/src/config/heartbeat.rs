@@ -4,6 +4,7 @@ use url::Url;
 
 use super::logging::{LEVELS, LogLevel};
 use super::section::Section;
+use crate::schedule::{Schedule, ScheduleError};
 use crate::secret::Secret;
 
 /// The beats that a program sends to a monitor.
@@ -11,19 +12,23 @@ use crate::secret::Secret;
 pub struct Heartbeat {
     /// The URL to call; whoever knows it can beat in the program's place.
     pub url: Secret,
-    /// When to beat, in the later.js text syntax.
-    pub frequency: String,
+    /// When to beat.
+    pub frequency: Schedule,
 }
 
 /// The schedule on which the collector reports its own memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UptimeMonitor {
-    /// When to report, in the later.js text syntax.
-    pub frequency: String,
+    /// When to report.
+    pub frequency: Schedule,
     /// The level at which the report is logged.
     pub log_level: LogLevel,
 }
 
+/// What a schedule looks like.
+const SCHEDULE_EXAMPLE: &str = "a schedule such as \"every 5 minutes\"";
+/// Puts an excerpt to the right of the problem it belongs to.
+const EXCERPT_INDENT: &str = "      ";
 /// How a heartbeat URL may name the program that beats it, in the two forms people write.
 const PROCESS_MARKS: [&str; 2] = ["%7bprocess%7d", "{process}"];
 
@@ -45,7 +50,7 @@ pub(super) fn read(section: Section<'_>) -> Option<Heartbeat> {
     }
     let frequency = frequency(&section);
     section.finish();
-    enabled.then_some(Heartbeat { url, frequency })
+    frequency.filter(|_| enabled).map(|frequency| Heartbeat { url, frequency })
 }
 
 /// Reads `uptimeMonitor`: the schedule, and the tag of the memory points when they are stored.
@@ -63,24 +68,31 @@ pub(super) fn read_uptime_monitor(section: Section<'_>) -> (Option<UptimeMonitor
         new_relic.warn("enable", "the uptime is not sent to New Relic: Footman does not do this");
     }
     section.finish();
-    let monitor = UptimeMonitor { frequency, log_level };
-    (enabled.then_some(monitor), (enabled && is_stored).then_some(instance))
+    let monitor = frequency.map(|frequency| UptimeMonitor { frequency, log_level });
+    (monitor.filter(|_| enabled), (enabled && is_stored).then_some(instance))
 }
 
-/// Reads the text that says when something happens.
-fn frequency(section: &Section<'_>) -> String {
+/// Reads the text that says when something happens; none when that is never, which is recorded.
+fn frequency(section: &Section<'_>) -> Option<Schedule> {
     let text = section.required_text("frequency");
-    if !text.trim().is_empty()
-        && let Some(wrong) = wrong_frequency(&text)
-    {
-        section.problem("frequency", wrong, Some("a schedule such as \"every 5 minutes\""));
+    if text.trim().is_empty() {
+        return None;
     }
-    text
+    match Schedule::parse(&text) {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            let allowed = error.excerpt().is_none().then_some(SCHEDULE_EXAMPLE);
+            section.problem("frequency", wrong_frequency(&error), allowed);
+            None
+        }
+    }
 }
 
-/// What is wrong with a schedule text: the one place where the schedule parser is asked.
-fn wrong_frequency(_text: &str) -> Option<String> {
-    None
+/// What is wrong with a schedule text: a sentence, then the text with a caret under the place.
+fn wrong_frequency(error: &ScheduleError) -> String {
+    let excerpt = error.excerpt().unwrap_or_default();
+    let lines = excerpt.lines().map(|line| format!("\n{EXCERPT_INDENT}{line}"));
+    format!("is no schedule: {error}{}", lines.collect::<String>())
 }
 
 fn is_web_address(text: &str) -> bool {

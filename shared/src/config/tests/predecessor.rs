@@ -19,7 +19,7 @@ fn a_small_file_runs_unchanged() {
     assert_eq!(config.logging.directory, None);
     let heartbeat = config.heartbeat.as_ref().unwrap();
     assert_eq!(heartbeat.url.expose(), "http://mon.example/b");
-    assert_eq!(heartbeat.frequency, "every 1 hour");
+    assert_eq!(heartbeat.frequency.as_str(), "every 1 hour");
     assert!(config.needs_one_process());
     let collector = &config.collector;
     assert_eq!(collector.health_interval, Duration::from_secs(30));

@@ -130,6 +130,39 @@ fn heartbeats_need_a_url_and_a_frequency() {
 }
 
 #[test]
+fn schedule_texts_are_read_where_they_have_effect() {
+    let sections = |enable: bool| {
+        let beat = format!("{{enable: {enable}, remoteURL: 'http://a', frequency: every hour}}");
+        site_with(&format!(
+            "heartbeat: {beat}\nuptimeMonitor: {{enable: {enable}, frequency: '  '}}\ncollector: \
+             {{heartbeat: {beat}}}\nwriter: {{heartbeat: {beat}}}\n"
+        ))
+    };
+    let wrong = |key: &str| {
+        format!(
+            "{key}.frequency: is no schedule: expected a number like 5 or 3rd, as in `every 1 \
+             hour`, found `hour` at column 7\n      every hour\n            ^"
+        )
+    };
+    let mut told = mistakes(&sections(true));
+    told.sort();
+    let mut expected = ["heartbeat", "collector.heartbeat", "writer.heartbeat"].map(wrong).to_vec();
+    expected.push("uptimeMonitor.frequency: is empty".to_owned());
+    expected.sort();
+    assert_eq!(told, expected);
+    assert!(config(&sections(false)).heartbeat.is_none());
+}
+
+#[test]
+fn a_schedule_that_never_fires_is_a_mistake() {
+    let text = site_with("uptimeMonitor: {enable: true, frequency: in 2001}\n");
+    let error = Folder::new().read(&text, &[]).unwrap_err();
+    let [problem] = &error.problems[..] else { panic!("{error}") };
+    assert_eq!(problem.wrong, "is no schedule: `in 2001` does not fire within ten years");
+    assert_eq!(problem.allowed.as_deref(), Some("a schedule such as \"every 5 minutes\""));
+}
+
+#[test]
 fn intervals_are_above_zero() {
     for interval in ["0", "-1", "0.0", "3e9", "30s", "'30000'", "1e-12"] {
         let text = format!(
