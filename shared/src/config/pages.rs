@@ -40,6 +40,8 @@ const WRITER_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 9702);
 const HEALTH_CHECK_PORT: u16 = 12_398;
 const PROMETHEUS_HOST: &str = "0.0.0.0";
 const PROMETHEUS_PORT: u16 = 9842;
+/// Where the predecessor serves the metrics of its own runtime.
+const NODE_METRICS: [&str; 2] = ["nodeMetricsPort", "nodeMetricsHost"];
 /// What the hash of a password begins with.
 const HASH_START: &str = "$argon2id$";
 
@@ -84,8 +86,12 @@ pub(super) fn read_prometheus(section: Section<'_>) -> Option<Prometheus> {
     let section = section.quiet_unless(enabled);
     let host = section.host("host", PROMETHEUS_HOST);
     let port = section.port("port", PROMETHEUS_PORT);
-    // Where the predecessor serves metrics of its own runtime, which Footman does not have.
-    section.ignore(&["nodeMetricsHost", "nodeMetricsPort"]);
+    section.ignore(&NODE_METRICS);
+    if let Some(key) = NODE_METRICS.into_iter().find(|key| section.is_given(key)) {
+        let what = "the metrics of Node.js itself are not served: Footman does not run on it; its \
+                    own are at /metrics of collector.http";
+        section.warn(key, what);
+    }
     section.finish();
     let host = host.filter(|_| enabled)?.bare().to_owned();
     Some(Prometheus { host, port })

@@ -59,7 +59,8 @@ fn a_large_file_says_what_stops_arriving_and_no_more() {
             "userEvents.enable",
             "logEvents",
             "newRelic.enable",
-            "auditEvents.enable"
+            "auditEvents.enable",
+            "prometheus.nodeMetricsPort"
         ]
     );
     assert!(told[2].contains("(engine, qixPerf)"), "{}", told[2]);
