@@ -10,6 +10,7 @@
 
 mod connection;
 mod consuming;
+mod credentials;
 mod dead_letters;
 mod house;
 mod losses;

@@ -100,6 +100,7 @@ async fn a_second_group_is_told_to_have_a_stream_of_its_own() {
     second.is_missing(&["archive", "a stream of its own"]).await;
     assert!(first.readiness.report().ready);
     drop(refused);
+    second.is_ready().await;
 
     let own = config::Nats { stream: "ARCHIVE".to_owned(), ..server.config() };
     let third = Program::with(&own, timing()).await;

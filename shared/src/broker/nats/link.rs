@@ -10,10 +10,10 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::Server;
+use async_nats::connection::State;
 use async_nats::jetstream;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{Client, ClientError, Event, ServerError};
+use async_nats::{Client, ClientError, Event, Server, ServerError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -95,7 +95,9 @@ impl Link {
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.state.connection.borrow().is_some()
+        // The client knows of a loss before it tells.
+        let knows_of_none = self.client.connection_state() == State::Connected;
+        knows_of_none && self.state.connection.borrow().is_some()
     }
 
     /// The servers' addresses, for messages.

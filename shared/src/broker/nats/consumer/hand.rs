@@ -13,6 +13,10 @@ use tokio::sync::Notify;
 use super::arrival::{Arrival, Place};
 use crate::broker::{Delivery, DeliveryTag};
 
+/// Bytes of deliveries that wait to be taken, beyond which nothing more is fetched: the caller's
+/// limits count what it has, not what is on its way.
+const MOST_READY_BYTES: usize = 16 << 20;
+
 /// The deliveries in hand, shared by the consumer and its task.
 #[derive(Debug, Default)]
 pub(super) struct Hand {
@@ -28,6 +32,7 @@ struct State {
     last_tag: u64,
     /// Fetched and not handed out. Never more than was wanted when it was fetched.
     ready: VecDeque<Delivery>,
+    ready_bytes: usize,
     /// What the consumer would take beyond what it has.
     wanted: usize,
     /// Not acked, whether handed out or not.
@@ -45,7 +50,9 @@ impl Hand {
                 let mut state = self.state();
                 let count = limit.min(state.ready.len());
                 state.wanted = limit - count;
-                state.ready.drain(..count).collect()
+                let taken: Vec<Delivery> = state.ready.drain(..count).collect();
+                state.ready_bytes -= taken.iter().map(|taken| taken.payload.len()).sum::<usize>();
+                taken
             };
             self.work.notify_one();
             if !taken.is_empty() || limit == 0 {
@@ -76,6 +83,9 @@ impl Hand {
     /// How many deliveries are worth fetching.
     pub(super) fn wanted(&self) -> usize {
         let state = self.state();
+        if state.ready_bytes >= MOST_READY_BYTES {
+            return 0;
+        }
         state.wanted.saturating_sub(state.ready.len())
     }
 
@@ -90,6 +100,7 @@ impl Hand {
                 state.held.remove(&old);
             }
             state.held.insert(tag, arrival.place);
+            state.ready_bytes += arrival.payload.len();
             state.ready.push_back(Delivery {
                 tag: DeliveryTag(tag),
                 subject: arrival.subject,
@@ -167,6 +178,21 @@ mod tests {
         assert_eq!(tags(&hand.take(3).now_or_never().unwrap()), [1, 2, 3]);
         assert_eq!(tags(&hand.take(9).now_or_never().unwrap()), [4, 5]);
         assert_eq!(hand.wanted(), 7);
+    }
+
+    #[test]
+    fn fetches_no_more_than_fits_in_memory() {
+        let hand = Hand::default();
+        assert!(hand.take(100).now_or_never().is_none());
+        let large = Bytes::from(vec![0; MOST_READY_BYTES / 2]);
+        hand.put(
+            (1..=2).map(|number| Arrival { payload: large.clone(), ..arrival(number) }).collect(),
+        );
+        assert_eq!(hand.wanted(), 0);
+        assert_eq!(hand.take(1).now_or_never().unwrap().len(), 1);
+        assert_eq!(hand.take(1).now_or_never().unwrap().len(), 1);
+        assert!(hand.take(50).now_or_never().is_none());
+        assert_eq!(hand.wanted(), 50);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::fetch::{Ended, Fetch};
 use super::hand::Hand;
 use super::seat::{NoSeat, Seat};
 use crate::broker::nats::Shared;
-use crate::broker::nats::link::Link;
+use crate::broker::nats::link::{Link, Unanswered};
 use crate::broker::nats::settings::Timing;
 use crate::broker::nats::standing::{Part, Standing};
 
@@ -133,10 +133,15 @@ impl Member {
 
     async fn watch_backlog(&self) {
         loop {
-            if let Ok(info) = self.seat.info().await {
-                let in_hand = u64::try_from(info.num_ack_pending).unwrap_or_default();
-                let waiting = info.num_pending.saturating_add(in_hand);
-                self.backlog.0.store(waiting, Ordering::Relaxed);
+            match self.seat.info().await {
+                Ok(info) => {
+                    let in_hand = u64::try_from(info.num_ack_pending).unwrap_or_default();
+                    let waiting = info.num_pending.saturating_add(in_hand);
+                    self.backlog.0.store(waiting, Ordering::Relaxed);
+                }
+                // The server logs every such question.
+                Err(Unanswered::Denied) => self.link.disconnected().await,
+                Err(_unanswered) => {}
             }
             tokio::time::sleep(self.timing.backlog_every).await;
         }
@@ -209,7 +214,7 @@ impl Member {
 
     async fn serve(&self, attachment: &mut Attachment) -> Left {
         loop {
-            if !self.tell_acks().await || !self.open_fetch(attachment).await {
+            if !self.tell_acks(attachment).await || !self.open_fetch(attachment).await {
                 return Left::Lost;
             }
             let deadline = attachment.fetch.as_ref().map(|fetch| fetch.deadline);
@@ -235,11 +240,13 @@ impl Member {
         }
     }
 
-    /// Tells the server of the acks given since. False when the connection is gone.
-    async fn tell_acks(&self) -> bool {
+    /// Tells the server of the acks given since. False when the connection is another one: whether
+    /// they mean the same there has to be found out first.
+    async fn tell_acks(&self, attachment: &Attachment) -> bool {
         let mut acks = self.hand.take_acks();
         while let Some(place) = acks.pop_front() {
-            if !self.link.post(place.reply.clone(), ACK).await {
+            let is_same = !attachment.connection.has_changed().unwrap_or(true);
+            if !is_same || !self.link.post(place.reply.clone(), ACK).await {
                 acks.push_front(place);
                 self.hand.give_back(acks);
                 return false;

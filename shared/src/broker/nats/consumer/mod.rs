@@ -18,6 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::hand::Hand;
 use self::member::{Backlog, Member};
 use super::Shared;
+use super::standing::Part;
 use crate::broker::{ConsumeError, Consumer, Delivery, DeliveryTag};
 
 /// A member of a consumer group.
@@ -49,6 +50,13 @@ impl NatsConsumer {
     }
 }
 
+impl Drop for NatsConsumer {
+    fn drop(&mut self) {
+        // Nobody waits for it any more.
+        self.shared.standing.is_there(Part::Consumer);
+    }
+}
+
 #[async_trait]
 impl Consumer for NatsConsumer {
     async fn receive(&mut self, limit: usize) -> Result<Vec<Delivery>, ConsumeError> {
@@ -64,11 +72,10 @@ impl Consumer for NatsConsumer {
         self.backlog.get()
     }
 
-    async fn close(self: Box<Self>) -> Result<(), ConsumeError> {
-        let Self { closing, task, shared, _ends_task, .. } = *self;
-        closing.cancel();
+    async fn close(mut self: Box<Self>) -> Result<(), ConsumeError> {
+        self.closing.cancel();
         // What the server does not hear in time it delivers again.
-        let _left = tokio::time::timeout(shared.timing.answer_wait * 2, task).await;
+        let _left = tokio::time::timeout(self.shared.timing.answer_wait * 2, &mut self.task).await;
         Ok(())
     }
 }
