@@ -48,7 +48,7 @@ impl Mosquitto {
         // `user` keeps it from changing to a user who may not read this directory.
         let text = format!(
             "listener {port} 127.0.0.1\n{extra}{access}persistence true\npersistence_location {}/\n\
-             autosave_interval 60\nmax_queued_messages 0\nuser root\nlog_dest stdout\nlog_type all\n\
+             autosave_interval 60\nmax_queued_messages 0\nuser root\nlog_dest stderr\nlog_type all\n\
              connection_messages true\n",
             directory.path().display()
         );
@@ -106,13 +106,15 @@ impl Mosquitto {
 
     /// Subscribes with a client of the broker's own, and waits until it stands.
     pub async fn subscriber(&self, topic: &str) -> MqttSubscriber {
-        let log = self.directory.path().join(format!("subscriber-{}", free_port()));
+        let name = format!("subscriber-{}", free_port());
         let port = self.port.to_string();
         let mut command = Command::new("mosquitto_sub");
-        command.args(["-V", "mqttv5", "-p", &port, "-q", "1", "-t", topic, "-F", "%t %p", "-d"]);
-        let process = Process::start(&mut command, &log);
+        command.args(["-V", "mqttv5", "-p", &port, "-i", &name, "-q", "1", "-t", topic]);
+        command.args(["-F", "%t %p"]);
+        let process = Process::start(&mut command, &self.directory.path().join(&name));
+        let answered = format!("Sending SUBACK to {name}");
         eventually("the subscription of mosquitto_sub", || async {
-            process.printed().contains("Subscribed (").then_some(())
+            std::fs::read_to_string(self.log()).ok()?.contains(&answered).then_some(())
         })
         .await;
         MqttSubscriber { process }

@@ -68,7 +68,7 @@ mod tests {
         registry.note("a", 0, false, None);
         registry.note("other", 0, false, None);
         assert_eq!(registry.missing(), Some("b"));
-        registry.note("b", 3, false, Some(Duration::from_secs(60)));
+        registry.note("b", 3, false, Some(Duration::from_mins(1)));
         assert_eq!(registry.missing(), None);
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(registry.missing(), Some("b"), "its record has expired");
