@@ -40,4 +40,6 @@ pub fn push_lines(envelope: &Envelope, schema: &Schema, lines: &mut Lines) {
 }
 
 #[cfg(test)]
+mod field_types;
+#[cfg(test)]
 mod tests;

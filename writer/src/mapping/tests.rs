@@ -8,7 +8,7 @@ use super::push_lines;
 use crate::line_protocol::Lines;
 use crate::schema::{Schema, Version};
 
-fn schema(version: Version) -> Schema {
+pub(super) fn schema(version: Version) -> Schema {
     Schema {
         version,
         include_fields: IncludeFields { active: true, loaded: true, in_memory: true },
@@ -19,7 +19,7 @@ fn schema(version: Version) -> Schema {
     }
 }
 
-fn lines(kind: &str, data: &Value, schema: &Schema) -> Vec<String> {
+pub(super) fn lines(kind: &str, data: &Value, schema: &Schema) -> Vec<String> {
     let event = json!({
         "specversion": "1.0", "id": "01JD", "source": "/footman/collector/host1",
         "type": format!("qliksense.{kind}.v1"), "subject": "sense1",
@@ -42,11 +42,11 @@ fn server() -> Value {
            "tags": {"env": "prod"}})
 }
 
-fn poll() -> Value {
+pub(super) fn poll() -> Value {
     json!({"scheduled": "2026-11-21T08:15:30Z", "durationMs": 12, "intervalMs": 30000, "bytes": 1874})
 }
 
-fn health() -> Value {
+pub(super) fn health() -> Value {
     json!({
         "server": server(), "poll": poll(),
         "health": {
@@ -200,7 +200,7 @@ fn own_tags_may_overwrite_the_others() {
     assert_eq!(lines[1], r"saturated,host=node\,1,server_name=a,Ä\=b=c saturated=true");
 }
 
-fn sessions(part: u32, parts: u32) -> Value {
+pub(super) fn sessions(part: u32, parts: u32) -> Value {
     json!({
         "server": server(), "poll": poll(), "virtualProxy": "/hdr", "host": "sense1.corp.com:4243",
         "part": part, "parts": parts, "sessionCount": 4, "excludedSessionCount": 1, "userCount": 2,
@@ -312,7 +312,7 @@ fn app_names_and_what_became_of_them() {
     assert!(lines("app-names", &second, &schema(Version::V1)).is_empty());
 }
 
-fn failed_poll() -> Value {
+pub(super) fn failed_poll() -> Value {
     json!({
         "server": server(), "source": "sessions", "virtualProxy": "/hdr", "host": "sense1.corp.com:4243",
         "poll": {"scheduled": "2026-11-21T08:15:30Z", "durationMs": 5000, "intervalMs": 30000},
