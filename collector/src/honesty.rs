@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::broker::forward::Forwarded;
-use shared::config::{Collector, Config};
+use shared::config::Collector;
 use shared::outbox::Outbox;
 use thiserror::Error;
 
@@ -50,12 +50,12 @@ impl CollectorHonesty {
     /// Of a collector over `outbox`; `forwarded` is what a broker confirms, and none when the
     /// outbox itself is the broker's queue.
     pub fn new(
-        config: &Config,
+        config: &Collector,
         metrics: Arc<Metrics>,
         outbox: Outbox,
         forwarded: Option<Arc<Forwarded>>,
     ) -> Self {
-        let longest_interval = longest_interval(&config.collector);
+        let longest_interval = longest_interval(config);
         Self { metrics, longest_interval, outbox, forwarded }
     }
 

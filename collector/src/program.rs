@@ -78,7 +78,8 @@ pub fn show(
     forwarded: Option<Arc<Forwarded>>,
 ) {
     let Collecting { metrics, latest, outbox } = collecting.clone();
-    let honesty = Arc::new(CollectorHonesty::new(&frame.config, metrics, outbox, forwarded));
+    let config = &frame.config.collector;
+    let honesty = Arc::new(CollectorHonesty::new(config, metrics, outbox, forwarded));
     frame.stages.spawn("collector's pages", |stop| pages.serve(latest, honesty, stop));
 }
 

@@ -8,5 +8,6 @@
 mod conservation;
 mod delivery;
 mod neighbours;
+mod pages;
 mod rhythm;
 mod site;

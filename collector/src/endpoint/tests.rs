@@ -7,7 +7,7 @@ use shared::config::{
 
 use super::*;
 
-fn server(name: &str, host: &str) -> Server {
+pub(crate) fn server(name: &str, host: &str) -> Server {
     Server {
         name: name.to_owned(),
         description: "Central node".to_owned(),
@@ -23,7 +23,7 @@ fn server(name: &str, host: &str) -> Server {
     }
 }
 
-fn collector(servers: Vec<Server>) -> Collector {
+pub(crate) fn collector(servers: Vec<Server>) -> Collector {
     Collector {
         instance: None,
         poll_timeout: Duration::from_secs(5),
