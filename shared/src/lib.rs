@@ -13,6 +13,7 @@ pub mod outbox;
 pub mod config;
 
 pub mod backoff;
+pub mod heartbeat;
 pub mod instance;
 pub mod lifecycle;
 pub mod logging;
