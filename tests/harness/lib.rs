@@ -19,3 +19,4 @@ pub mod nats;
 pub mod patience;
 pub mod process;
 pub mod programs;
+pub mod strict_influxdb;
