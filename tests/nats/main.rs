@@ -12,6 +12,7 @@ mod connection;
 mod consuming;
 mod credentials;
 mod dead_letters;
+mod forgetful;
 mod house;
 mod losses;
 mod publishing;
