@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,31 +21,90 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// `footman run` with a directory of its own.
+/// A directory with a configuration, in which programs run.
+#[derive(Clone, Debug)]
+pub struct House {
+    directory: Arc<TempDir>,
+}
+
+impl House {
+    /// Writes the configuration; `text` is given the directory.
+    pub fn new(text: impl FnOnce(&Path) -> String) -> Self {
+        shared::lifecycle::install_crypto();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::write(directory.path().join("footman.yaml"), text(directory.path())).unwrap();
+        Self { directory }
+    }
+
+    /// The program `collector`, not started yet; its instance is `instance` and a number of its own.
+    pub fn collector(&self, instance: &str) -> Running {
+        let page = free_port();
+        let listen = ("FOOTMAN__COLLECTOR__HTTP__LISTEN", format!("127.0.0.1:{page}"));
+        let instance = format!("{instance}-{page}");
+        self.prepare("collector", &["--instance", &instance], page, &[listen])
+    }
+
+    /// The program `writer`, not started yet; its instance is `instance` and a number of its own.
+    pub fn writer(&self, instance: &str) -> Running {
+        let page = free_port();
+        let listen = ("FOOTMAN__WRITER__HTTP__LISTEN", format!("127.0.0.1:{page}"));
+        let instance = format!("{instance}-{page}");
+        self.prepare("writer", &["--instance", &instance], page, &[listen])
+    }
+
+    /// `footman run`, not started yet.
+    pub fn footman(&self) -> Running {
+        let page = free_port();
+        let listen = ("FOOTMAN__COLLECTOR__HTTP__LISTEN", format!("127.0.0.1:{page}"));
+        self.prepare("footman", &["run"], page, &[listen])
+    }
+
+    fn prepare(
+        &self,
+        name: &'static str,
+        arguments: &[&str],
+        page: u16,
+        environment: &[(&'static str, String)],
+    ) -> Running {
+        Running {
+            house: self.clone(),
+            name,
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            environment: environment.to_vec(),
+            page,
+            process: None,
+            client: reqwest::Client::new(),
+        }
+    }
+}
+
+/// A program of Footman's; it ends with its handle.
 #[derive(Debug)]
-pub struct FootmanRun {
-    directory: TempDir,
+pub struct Running {
+    house: House,
+    name: &'static str,
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
     page: u16,
     process: Option<Process>,
     client: reqwest::Client,
 }
 
-impl FootmanRun {
-    /// Prepares a directory; `configuration` gets the text of the sections `broker` and
-    /// `collector` that keep the program inside it.
+/// `footman run`.
+pub type FootmanRun = Running;
+
+impl Running {
+    /// Prepares `footman run` in a directory of its own; `configuration` gets the text of the
+    /// section `broker` that keeps the program inside it.
     pub fn prepare(configuration: impl FnOnce(String) -> String) -> Self {
-        shared::lifecycle::install_crypto();
-        let directory = tempfile::tempdir().unwrap();
-        let page = free_port();
-        let queue = directory.path().join("queue");
-        let sections = format!(
-            "  broker:\n    embedded: {{directory: \"{}\"}}\n  collector:\n    http: {{listen: \
-             \"127.0.0.1:{page}\"}}\n",
-            queue.display()
-        );
-        let text = configuration(sections);
-        std::fs::write(directory.path().join("footman.yaml"), text).unwrap();
-        Self { directory, page, process: None, client: reqwest::Client::new() }
+        let house = House::new(|directory| {
+            let queue = directory.join("queue");
+            configuration(format!(
+                "  broker:\n    embedded: {{directory: \"{}\"}}\n",
+                queue.display()
+            ))
+        });
+        house.footman()
     }
 
     /// Starts the program (again) and waits until its pages answer.
@@ -57,9 +117,20 @@ impl FootmanRun {
     /// Starts the program (again) and waits for nothing.
     pub fn launch(&mut self) {
         drop(self.process.take());
-        let mut command = Command::new(program("footman"));
-        command.current_dir(self.directory.path()).args(["run", "--config", "footman.yaml"]);
-        self.process = Some(Process::start(&mut command, &self.directory.path().join("printed")));
+        let mut command = self.command(&[]);
+        self.process = Some(Process::start(&mut command, &self.log()));
+    }
+
+    /// The command that starts the program, with further arguments.
+    pub fn command(&self, further: &[&str]) -> Command {
+        let mut command = Command::new(program(self.name));
+        command
+            .current_dir(self.directory())
+            .args(&self.arguments)
+            .args(["--config", "footman.yaml"])
+            .args(further)
+            .envs(self.environment.iter().cloned());
+        command
     }
 
     /// The running program.
@@ -74,12 +145,12 @@ impl FootmanRun {
 
     /// Where the program keeps its things.
     pub fn directory(&self) -> &Path {
-        self.directory.path()
+        self.house.directory.path()
     }
 
     /// What the program has printed since its first start.
     pub fn printed(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("printed")).unwrap_or_default()
+        std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
     /// A page of the program: its status and text.
@@ -91,7 +162,8 @@ impl FootmanRun {
 
     /// Waits until `/readyz` says that every dependency is there.
     pub async fn ready(&self) {
-        eventually("the program to be ready", || async {
+        let what = format!("the {} to be ready", self.name);
+        eventually(&what, || async {
             self.page("/readyz").await.filter(|(status, _)| *status == 200)
         })
         .await;
@@ -104,14 +176,19 @@ impl FootmanRun {
         report["dependencies"][dependency]["why"].as_str().map(str::to_owned)
     }
 
-    /// The sum of a metric over its labels.
-    pub async fn metric(&self, name: &str) -> f64 {
-        let (_, text) = self.page("/metrics").await.unwrap_or_default();
+    /// The sum of a metric over its labels; none when the program has no such metric.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let (_, text) = self.page("/metrics").await?;
         let values = text.lines().filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
             let found = series.split('{').next()? == name;
             value.parse::<f64>().ok().filter(|_| found)
         });
-        values.sum()
+        values.reduce(|sum, value| sum + value)
+    }
+
+    fn log(&self) -> PathBuf {
+        let instance = self.arguments.last().map_or("", String::as_str);
+        self.directory().join(format!("{}-{instance}.printed", self.name))
     }
 }

@@ -34,14 +34,14 @@ async fn kill_9_loses_and_doubles_nothing() {
     site.ledger().wait_for(served + 20).await;
     let ended = footman.process().terminate().await;
     assert_eq!(ended.code(), Some(0), "{}", footman.printed());
+    let served: BTreeSet<_> = site::served_health(&site).into_keys().collect();
     // The deadline of the drain may leave the last ones in the queue: one more start stores them.
     footman.start().await;
     eventually("an empty queue", || async {
-        (footman.metric("writer_backlog").await == 0.0).then_some(())
+        footman.metric("collector_outbox_events").await.filter(|waiting| *waiting == 0.0)
     })
     .await;
 
-    let served: BTreeSet<_> = site::served_health(&site).into_keys().collect();
     let stored = site::stored_health(&influxd).await;
     let doubled: Vec<_> = stored.iter().filter(|(_, times)| times.len() > 1).collect();
     assert!(doubled.is_empty(), "stored more than once: {doubled:?}");

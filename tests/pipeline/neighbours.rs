@@ -6,7 +6,6 @@ use std::time::Duration;
 use integration_tests::influxd::Influxd;
 use integration_tests::patience::eventually;
 use integration_tests::process::{Process, free_port};
-use integration_tests::programs::program;
 use serde_json::Value;
 use simulator::Endpoint;
 
@@ -17,8 +16,7 @@ async fn a_taken_port_is_said_with_its_key() {
     let (site, influxd) = (site::start(1).await, Influxd::start().await);
     let mut first = site::footman(&site, &influxd, Duration::from_secs(5), |_| {});
     first.start().await;
-    let mut second = Command::new(program("footman"));
-    second.args(["run", "--config", "footman.yaml"]).current_dir(first.directory());
+    let mut second = first.command(&[]);
     let output = second.output().unwrap();
     let printed = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{printed}");

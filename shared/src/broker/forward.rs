@@ -149,7 +149,12 @@ impl Forwarder {
                         on_their_way.push_back(self.publish(stored, shutdown.clone()));
                     }
                 },
-                () = shutdown.cancelled(), if nothing_left => return Ok(()),
+                // Something may have been appended while this waited.
+                () = shutdown.cancelled(), if nothing_left => {
+                    if self.reader.is_at_end(position) {
+                        return Ok(());
+                    }
+                }
             }
         }
     }

@@ -161,6 +161,8 @@ struct Shared {
     committed: watch::Sender<i64>,
     /// The last position that is settled.
     settled: AtomicI64,
+    /// The last position that a reader was given.
+    read: AtomicI64,
     /// Events appended by this process.
     appended: AtomicU64,
     /// Events given up for their age.
@@ -180,6 +182,7 @@ impl Outbox {
             file: store::file_in(&settings.directory),
             committed: watch::Sender::new(contents.last),
             settled: AtomicI64::new(contents.settled),
+            read: AtomicI64::new(contents.settled),
             appended: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             found: contents.last,
@@ -257,6 +260,11 @@ impl Outbox {
     /// The last position that is settled.
     pub fn settled(&self) -> i64 {
         self.shared.settled.load(Ordering::Relaxed)
+    }
+
+    /// Whether a reader was given every event.
+    pub fn is_read(&self) -> bool {
+        self.shared.read.load(Ordering::Relaxed) >= *self.shared.committed.borrow()
     }
 
     /// Events that this process has appended.

@@ -1,5 +1,6 @@
 //! Reads the outbox from the front, beside the committer.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Error, OpenFlags, params};
@@ -45,7 +46,8 @@ impl OutboxReader {
                     select(&connection, position, limit)
                 });
                 let found = read.await.map_err(|_ended| ReadError::Closed)??;
-                if !found.is_empty() {
+                if let Some(last) = found.last() {
+                    self.shared.read.fetch_max(last.position, Ordering::Relaxed);
                     return Ok(found);
                 }
             }

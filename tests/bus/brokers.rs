@@ -1,0 +1,68 @@
+//! The brokers of the stories.
+
+use integration_tests::mosquitto::Mosquitto;
+use integration_tests::nats::NatsServer;
+
+/// A broker that programs share.
+pub(crate) trait SharedBroker: Sized {
+    /// A broker that is not started yet.
+    fn prepare() -> Self;
+
+    /// Starts it (again) over what it kept.
+    async fn restart(&mut self);
+
+    /// Ends it the hardest way after which it keeps what it confirmed.
+    async fn fell(&mut self);
+
+    /// The section `broker` for it.
+    fn section(&self) -> String;
+}
+
+pub(crate) struct NatsBroker(NatsServer);
+
+impl SharedBroker for NatsBroker {
+    fn prepare() -> Self {
+        Self(NatsServer::prepare(""))
+    }
+
+    async fn restart(&mut self) {
+        self.0.restart().await;
+    }
+
+    async fn fell(&mut self) {
+        self.0.kill();
+    }
+
+    fn section(&self) -> String {
+        format!(
+            "  broker:\n    type: nats\n    nats: {{servers: [\"nats://127.0.0.1:{}\"], maxBytes: \
+             256MiB}}\n    deadLetters: {{maxBytes: 16MiB}}\n",
+            self.0.port()
+        )
+    }
+}
+
+pub(crate) struct MqttBroker(Mosquitto);
+
+impl SharedBroker for MqttBroker {
+    fn prepare() -> Self {
+        Self(Mosquitto::prepare(|_directory| String::new()))
+    }
+
+    async fn restart(&mut self) {
+        self.0.restart().await;
+    }
+
+    /// mosquitto writes its database when it is asked to end; a kill makes it forget, which is a
+    /// story of its own.
+    async fn fell(&mut self) {
+        self.0.stop().await;
+    }
+
+    fn section(&self) -> String {
+        format!(
+            "  broker:\n    type: mqtt\n    mqtt: {{url: \"mqtt://127.0.0.1:{}\"}}\n",
+            self.0.port()
+        )
+    }
+}
