@@ -7,7 +7,9 @@
 
 mod conservation;
 mod delivery;
+mod heartbeats;
 mod neighbours;
 mod pages;
 mod rhythm;
 mod site;
+mod versions;
