@@ -7,7 +7,6 @@
 
 mod conservation;
 mod delivery;
-mod heartbeats;
 mod neighbours;
 mod pages;
 mod rhythm;
