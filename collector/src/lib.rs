@@ -20,6 +20,7 @@ mod rhythm;
 mod run;
 mod schedule;
 mod sources;
+mod vital;
 
 pub use honesty::{CollectorHonesty, Dishonest};
 pub use latest::{LastAnswer, Latest, Said, SessionTotals};
@@ -27,3 +28,4 @@ pub use metrics::Metrics;
 pub use outcome::{Facts, FailedOutcome, Outcome};
 pub use pages::{PageError, Pages};
 pub use run::{CollectorContext, RunError, run};
+pub use vital::CollectorVital;

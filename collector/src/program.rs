@@ -8,11 +8,12 @@ use shared::broker::forward::{Forwarded, Forwarder};
 use shared::broker::{Broker, DeadLetters};
 use shared::config::Config;
 use shared::envelope::Origin;
+use shared::heartbeat::{Heart, HeartParts, OutboxBus};
 use shared::outbox::{Outbox, OutboxSettings};
 use shared::program::{self, Frame, Program};
 use shared::stages::Cause;
 
-use crate::{CollectorContext, CollectorHonesty, Latest, Metrics, Pages};
+use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
 
 const PROGRAM: Program = Program {
     process: "collector",
@@ -36,9 +37,25 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let broker = broker.ok_or("the embedded broker needs both parts in one process")?;
     let outbox = open_outbox(&config)?;
     let collecting = collect(&mut frame, PROGRAM.process, &outbox);
-    let forwarded = forward(&mut frame, &outbox, &broker)?;
+    let forwarder = forwarder(&mut frame, &outbox, &broker)?;
+    let forwarded = forwarder.forwarded();
+    beat(&mut frame, &collecting, Arc::clone(&forwarded));
+    frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
     show(&mut frame, pages, &collecting, Some(forwarded));
     Ok(frame)
+}
+
+/// Adds the part that beats for the collector; its last beats are still forwarded.
+fn beat(frame: &mut Frame, collecting: &Collecting, forwarded: Arc<Forwarded>) {
+    let config = Arc::clone(&frame.config);
+    let vital = CollectorVital::new(&config, collecting, Some(forwarded));
+    let bus = Box::new(OutboxBus::new(collecting.outbox.clone()));
+    let origin = collecting.origin.clone();
+    let mut parts = HeartParts::new(frame, PROGRAM.process, origin, bus, vital);
+    parts.uptime_monitor.clone_from(&config.collector.uptime_monitor);
+    parts.beat_beside_others(frame, config.collector.heartbeat.as_ref());
+    let heart = Heart::new(parts);
+    frame.stages.spawn("heart", |stop| heart.run(stop));
 }
 
 /// A collector at work, for those who watch it.
@@ -50,6 +67,8 @@ pub struct Collecting {
     pub latest: Arc<Latest>,
     /// Where its events go.
     pub outbox: Outbox,
+    /// Who its events are from.
+    pub origin: Origin,
 }
 
 /// Adds the part that polls, and its numbers.
@@ -57,16 +76,17 @@ pub fn collect(frame: &mut Frame, process: &str, outbox: &Outbox) -> Collecting 
     let metrics = Arc::new(Metrics::default());
     metrics.register(&mut frame.registry);
     let latest = Arc::new(Latest::default());
+    let origin = Origin::new(process, frame.instance.name());
     let context = CollectorContext {
         config: Arc::clone(&frame.config),
         outbox: outbox.clone(),
-        origin: Origin::new(process, frame.instance.name()),
+        origin: origin.clone(),
         readiness: frame.readiness.clone(),
         metrics: Arc::clone(&metrics),
         latest: Arc::clone(&latest),
     };
     frame.stages.spawn("collector", |stop| crate::run(context, stop));
-    Collecting { metrics, latest, outbox: outbox.clone() }
+    Collecting { metrics, latest, outbox: outbox.clone(), origin }
 }
 
 /// Adds the part that serves the pages of the predecessor's keys; `forwarded` is what a broker
@@ -77,7 +97,7 @@ pub fn show(
     collecting: &Collecting,
     forwarded: Option<Arc<Forwarded>>,
 ) {
-    let Collecting { metrics, latest, outbox } = collecting.clone();
+    let Collecting { metrics, latest, outbox, .. } = collecting.clone();
     let config = &frame.config.collector;
     let honesty = Arc::new(CollectorHonesty::new(config, metrics, outbox, forwarded));
     frame.stages.spawn("collector's pages", |stop| pages.serve(latest, honesty, stop));
@@ -94,21 +114,15 @@ pub fn open_outbox(config: &Config) -> Result<Outbox, Cause> {
     })?)
 }
 
-/// Adds the part that publishes what the outbox holds, and its numbers.
-pub fn forward(
-    frame: &mut Frame,
-    outbox: &Outbox,
-    broker: &Broker,
-) -> Result<Arc<Forwarded>, Cause> {
+/// Makes the part that publishes what the outbox holds, and adds its numbers.
+pub fn forwarder(frame: &mut Frame, outbox: &Outbox, broker: &Broker) -> Result<Forwarder, Cause> {
     let config = Arc::clone(&frame.config);
     let directory = &config.collector.outbox.directory;
     let limit = config.broker.dead_letters_max_bytes;
     let refused: Arc<dyn DeadLetters> = Arc::new(EmbeddedDeadLetters::open(directory, limit)?);
     let forwarder = Forwarder::new(outbox, broker.publisher(), refused)?;
-    let done = forwarder.forwarded();
     let registry = frame.registry.sub_registry_with_prefix(PROGRAM.process);
     registry.register_collector(Box::new(outbox.clone()));
-    registry.register_collector(Box::new(Arc::clone(&done)));
-    frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
-    Ok(done)
+    registry.register_collector(Box::new(forwarder.forwarded()));
+    Ok(forwarder)
 }

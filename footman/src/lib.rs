@@ -4,6 +4,7 @@ pub mod cli;
 
 mod check;
 mod demo;
+mod heart;
 mod run;
 
 mod configuration;

@@ -16,11 +16,20 @@ use shared::readiness::Readiness;
 use shared::stages::{Cause, Drain};
 use shared::status::{self, Status};
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use writer::WriterContext;
 
+use crate::heart;
+
 /// The name of this program in logs, events and points.
 pub const PROCESS: &str = "footman";
+
+/// How long the writer may take to be given what came last; one whose window is full is not, and
+/// the rest stays in the queue.
+const HAND_OVER: Duration = Duration::from_secs(1);
+/// How often that is looked at.
+const HAND_OVER_LOOK: Duration = Duration::from_millis(5);
 
 /// A running pipeline.
 #[derive(Debug)]
@@ -43,22 +52,27 @@ impl Pipeline {
         // In the order in which they stop: the writer stores what the collector still had.
         let connected =
             Broker::connect(&frame.config.broker, PROCESS, frame.instance.name(), &frame.readiness);
-        let (collecting, forwarded, writer_metrics, mqtt);
+        let writer_metrics = writer::Metrics::register(&mut frame.registry);
+        let (collecting, forwarded, mqtt);
         match (connected.await?, &Arc::clone(&frame.config).broker.transport) {
             (None, Transport::Embedded(embedded)) => {
                 let outbox = open_queue(embedded)?;
                 collecting = program::collect(&mut frame, PROCESS, &outbox);
                 forwarded = None;
-                writer_metrics = start_writer(&mut frame, &outbox, embedded)?;
+                heart::beat(&mut frame, &collecting, None, &writer_metrics);
+                start_writer(&mut frame, &outbox, embedded, &writer_metrics)?;
                 mqtt = listen_for_mqtt(&mut frame, &outbox, embedded)?;
             }
             (broker, _) => {
                 let broker = broker.context("the broker has no driver")?;
                 let outbox = program::open_outbox(&frame.config).map_err(boxed)?;
                 collecting = program::collect(&mut frame, PROCESS, &outbox);
-                let done = program::forward(&mut frame, &outbox, &broker);
-                forwarded = Some(done.map_err(boxed)?);
-                writer_metrics = writer::program::store(&mut frame, &broker);
+                let forwarder = program::forwarder(&mut frame, &outbox, &broker);
+                let forwarder = forwarder.map_err(boxed)?;
+                forwarded = Some(forwarder.forwarded());
+                heart::beat(&mut frame, &collecting, forwarded.clone(), &writer_metrics);
+                frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
+                writer::program::store(&mut frame, &broker, &writer_metrics);
                 mqtt = None;
             }
         }
@@ -133,10 +147,10 @@ fn start_writer(
     frame: &mut Frame,
     outbox: &Outbox,
     embedded: &Embedded,
-) -> anyhow::Result<Arc<writer::Metrics>> {
+    metrics: &Arc<writer::Metrics>,
+) -> anyhow::Result<()> {
     let registry = frame.registry.sub_registry_with_prefix("collector");
     registry.register_collector(Box::new(outbox.clone()));
-    let metrics = writer::Metrics::register(&mut frame.registry);
     let limit = frame.config.broker.dead_letters_max_bytes;
     let context = WriterContext {
         config: frame.config.writer.clone(),
@@ -144,11 +158,23 @@ fn start_writer(
         consumer: Box::new(EmbeddedConsumer::new(outbox)?),
         dead_letters: Arc::new(EmbeddedDeadLetters::open(&embedded.directory, limit)?),
         readiness: frame.readiness.clone(),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(metrics),
         pace: writer::Pace::default(),
     };
+    let queue = outbox.clone();
+    frame.stages.spawn("queue", |stop| hand_over(queue, stop));
     frame.stages.spawn("writer", |stop| writer::run(context, stop));
-    Ok(metrics)
+    Ok(())
+}
+
+/// Holds the writer back from its end until it was given what came last.
+async fn hand_over(queue: Outbox, stop: CancellationToken) -> Result<(), Cause> {
+    stop.cancelled().await;
+    let deadline = Instant::now() + HAND_OVER;
+    while !queue.is_read() && Instant::now() < deadline {
+        tokio::time::sleep(HAND_OVER_LOOK).await;
+    }
+    Ok(())
 }
 
 #[cfg(feature = "mqtt-listener")]

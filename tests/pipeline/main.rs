@@ -7,6 +7,7 @@
 
 mod conservation;
 mod delivery;
+mod heartbeats;
 mod neighbours;
 mod pages;
 mod rhythm;

@@ -18,6 +18,7 @@ pub mod program;
 mod repeated;
 pub mod schema;
 mod split;
+mod vital;
 
 use std::fmt;
 use std::sync::Arc;

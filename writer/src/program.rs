@@ -4,6 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use shared::broker::Broker;
+use shared::envelope::Origin;
+use shared::heartbeat::{Heart, HeartParts, PublisherBus};
 use shared::program::{self, Frame, Program};
 use shared::stages::Cause;
 
@@ -33,24 +35,35 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let broker =
         Broker::connect(&frame.config.broker, PROGRAM.process, instance, &frame.readiness).await?;
     let broker = broker.ok_or("the embedded broker needs both parts in one process")?;
-    store(&mut frame, &broker);
+    let metrics = Metrics::register(&mut frame.registry);
+    store(&mut frame, &broker, &metrics);
+    beat(&mut frame, &broker, metrics);
     Ok(frame)
 }
 
+/// Adds the part that beats for the writer.
+fn beat(frame: &mut Frame, broker: &Broker, metrics: Arc<Metrics>) {
+    let config = Arc::clone(&frame.config);
+    let bus = Box::new(PublisherBus::new(broker.publisher()));
+    let origin = Origin::new(PROGRAM.process, frame.instance.name());
+    let mut parts = HeartParts::new(frame, PROGRAM.process, origin, bus, metrics);
+    parts.beat_beside_others(frame, config.writer.heartbeat.as_ref());
+    let heart = Heart::new(parts);
+    frame.stages.spawn("heart", |stop| heart.run(stop));
+}
+
 /// Adds the part that stores what the broker delivers.
-pub fn store(frame: &mut Frame, broker: &Broker) -> Arc<Metrics> {
+pub fn store(frame: &mut Frame, broker: &Broker, metrics: &Arc<Metrics>) {
     let config = frame.config.writer.clone();
-    let metrics = Metrics::register(&mut frame.registry);
     let group = config.consumer_group.clone();
     let context = WriterContext {
         consumer: broker.consumer(&group, window(&config)),
         dead_letters: broker.dead_letters(&group),
         shutdown_grace: frame.config.shutdown_grace,
         readiness: frame.readiness.clone(),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(metrics),
         pace: Pace::default(),
         config,
     };
     frame.stages.spawn("writer", |stop| crate::run(context, stop));
-    metrics
 }
