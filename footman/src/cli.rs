@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use shared::lifecycle::{self, EXIT_FAILED, EXIT_USAGE};
 
+use crate::schedule::{self, ScheduleArgs};
 use crate::{check, demo, run};
 
 /// Carries what a Qlik Sense site says about itself into InfluxDB, and loses none of it.
@@ -26,6 +27,8 @@ enum Command {
     Run(ConfigArgs),
     /// Read a configuration as the programs do, and report every mistake.
     Check(ConfigArgs),
+    /// Say when the text of a heartbeat's frequency fires, or where it is wrong.
+    Schedule(ScheduleArgs),
 }
 
 /// What `run` and `check` want to know.
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
     lifecycle::install_crypto();
     match cli.command {
         Command::Check(args) => check::check(&args),
+        Command::Schedule(args) => schedule::schedule(&args),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Demo(args) => in_runtime(demo::demo(args)),
     }

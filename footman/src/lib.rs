@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod heart;
 mod run;
+mod schedule;
 
 mod configuration;
 #[cfg(feature = "mqtt-listener")]

@@ -60,3 +60,64 @@ fn wrong_usage_and_wrong_configuration_have_exit_codes_of_their_own() {
         }
     }
 }
+
+#[test]
+fn schedule_prints_firings_in_utc() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["schedule", "every 15 minutes", "--from", "2026-11-21T09:05:00+01:00"];
+    assert_eq!(
+        footman(&arguments, directory.path()),
+        (
+            Some(0),
+            "2026-11-21T08:15:00Z\n2026-11-21T08:30:00Z\n2026-11-21T08:45:00Z\n\
+             2026-11-21T09:00:00Z\n2026-11-21T09:15:00Z\n"
+                .to_owned()
+        )
+    );
+    let from = "2026-11-21T08:00:00Z";
+    let unquoted = ["schedule", "at", "8:15", "on", "mon", "--count", "1", "--from", from];
+    let (code, printed) = footman(&unquoted, directory.path());
+    assert_eq!((code, printed.as_str()), (Some(0), "2026-11-23T08:15:00Z\n"));
+    let (code, printed) = footman(&["schedule", "every 1 hour"], directory.path());
+    assert_eq!((code, printed.lines().count()), (Some(0), 5), "{printed}");
+}
+
+#[test]
+fn schedule_shows_where_a_text_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(
+        footman(&["schedule", "every hour"], directory.path()),
+        (
+            Some(64),
+            "every hour\n      ^\nfootman: expected a number like 5 or 3rd, as in `every 1 hour`, \
+             found `hour` at column 7\n"
+                .to_owned()
+        )
+    );
+    let (code, printed) = footman(&["schedule", "in 2001"], directory.path());
+    assert_eq!(
+        (code, printed.as_str()),
+        (Some(64), "footman: `in 2001` does not fire within ten years\n")
+    );
+    for wrong in [
+        &["schedule", ""][..],
+        &["schedule"],
+        &["schedule", "every 1 hour", "--count", "0"],
+        &["schedule", "every 1 hour", "--from", "noon"],
+    ] {
+        let (code, printed) = footman(wrong, directory.path());
+        assert_eq!(code, Some(64), "{wrong:?}: {printed}");
+    }
+}
+
+#[test]
+fn check_shows_where_a_schedule_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "Butler-SOS:\n  heartbeat: {enable: true, remoteURL: 'http://a/b', frequency: every \
+                5minutes}\n";
+    std::fs::write(directory.path().join("footman.yaml"), text).unwrap();
+    let (code, printed) = footman(&["check", "--config", "footman.yaml"], directory.path());
+    assert_eq!(code, Some(78), "{printed}");
+    assert!(printed.contains("heartbeat.frequency: is no schedule: expected"), "{printed}");
+    assert!(printed.contains("      every 5minutes\n"), "{printed}");
+}

@@ -48,6 +48,12 @@ impl Timestamp {
         Self::from_nanos(self.0.saturating_sub(nanos))
     }
 
+    /// RFC 3339 in UTC without a fraction, which is left out.
+    pub fn to_seconds(self) -> String {
+        let text = self.to_string();
+        text.split_once('.').map_or_else(|| text.clone(), |(whole, _)| format!("{whole}Z"))
+    }
+
     /// Reads RFC 3339 text with any offset.
     pub fn parse(text: &str) -> Option<Self> {
         let parsed: jiff::Timestamp = text.parse().ok()?;
@@ -120,6 +126,7 @@ mod tests {
     fn text_has_nine_decimals_and_reads_back() {
         let moment = Timestamp::from_nanos(1_763_712_930_123_456_789);
         assert_eq!(moment.to_string(), "2025-11-21T08:15:30.123456789Z");
+        assert_eq!(moment.to_seconds(), "2025-11-21T08:15:30Z");
         assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
         assert_eq!(Timestamp::from_nanos(0).to_string(), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(Timestamp::parse("2025-11-21T09:15:30+01:00").unwrap().nanos() % 1000, 0);
