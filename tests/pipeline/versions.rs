@@ -1,6 +1,8 @@
 //! InfluxDB 2.x and 3.x at the end of the path, played by strict stand-ins: what the site served is
 //! there, once, with its time.
 
+#![expect(clippy::panic, reason = "a panic is how a test fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -88,6 +88,24 @@ fn version_1_has_credentials_when_they_are_enabled() {
 }
 
 #[test]
+fn writes_to_3_take_as_long_as_its_section_says() {
+    let section = "\
+influxdbConfig:
+  enable: true
+  host: a
+  version: 3
+  v3Config: {database: d, token: t, retentionDuration: INF, writeTimeout: 12000}
+";
+    let version3 = influxdb(section);
+    assert_eq!(version3.timeout, Duration::from_secs(12));
+    assert!(
+        matches!(version3.version, Version::V3 { retention, .. } if retention.duration.is_none())
+    );
+    let overridden = format!("{section}writer: {{influxdb: {{timeout: 5s}}}}\n");
+    assert_eq!(influxdb(&overridden).timeout, Duration::from_secs(5));
+}
+
+#[test]
 fn only_the_section_of_the_version_has_effect() {
     let others = format!("{V2}  v1Config: {{nonsense: 1}}\n  v3Config: {{writeTimeout: 5}}\n");
     assert_eq!(influxdb(&others).timeout, Duration::from_secs(30));
