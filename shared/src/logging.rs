@@ -19,6 +19,9 @@ const DAYS_KEPT: usize = 30;
 /// The programs' own crates; the libraries below them speak only of what goes wrong.
 const OWN_CRATES: [&str; 5] = ["shared", "collector", "writer", "footman", "simulator"];
 
+/// The NATS client says each refused attempt anew; its driver says the first one and the recovery.
+const REPEATING_LIBRARY: &str = "async_nats";
+
 /// Writes what is still buffered when it is dropped: the program holds it to the end.
 #[must_use = "log lines are lost when the guard is dropped"]
 #[derive(Debug, Default)]
@@ -108,5 +111,8 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Silly => LevelFilter::TRACE,
     };
     let libraries = if level == LogLevel::Silly { LevelFilter::INFO } else { LevelFilter::ERROR };
-    Targets::new().with_default(libraries).with_targets(OWN_CRATES.map(|name| (name, own)))
+    Targets::new()
+        .with_default(libraries)
+        .with_target(REPEATING_LIBRARY, LevelFilter::OFF)
+        .with_targets(OWN_CRATES.map(|name| (name, own)))
 }

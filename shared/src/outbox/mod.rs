@@ -3,7 +3,7 @@
 //! What was appended survives a kill at any moment. Sequences are given here, at the commit, so
 //! that they have no gaps. A full outbox drops nothing it holds: it takes nothing more.
 //!
-//! One task owns the database and commits in groups ([`committer`]); readers have connections of
+//! One task owns the database and commits in groups; readers have connections of
 //! their own ([`OutboxReader`]). Events leave from the front, in order.
 
 mod committer;
