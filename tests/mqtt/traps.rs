@@ -26,10 +26,10 @@ async fn every_confirmation_belongs_to_its_event() {
     let (publisher, readiness) = publisher(broker.settings());
     let mut connection = broker.accept_publisher(5).await;
     ready(&readiness).await;
-    let mut publishes = JoinSet::new();
+    let mut on_their_way = JoinSet::new();
     for number in 0..EVENTS {
         let publisher = publisher.clone();
-        publishes.spawn(async move {
+        on_their_way.spawn(async move {
             (number, publisher.publish(outgoing(&number.to_string(), 0)).await)
         });
     }
@@ -49,7 +49,7 @@ async fn every_confirmation_belongs_to_its_event() {
             connection.answer(publish, reason).await;
         }
     }
-    while let Some(published) = timeout(PATIENCE, publishes.join_next()).await.unwrap() {
+    while let Some(published) = timeout(PATIENCE, on_their_way.join_next()).await.unwrap() {
         let (number, result) = published.unwrap();
         assert_eq!(result.is_err(), number % 3 == 0, "{number}: {result:?}");
     }
@@ -62,16 +62,17 @@ async fn a_lost_connection_is_an_error_for_everything_unconfirmed() {
     let (publisher, readiness) = publisher(broker.settings());
     let mut connection = broker.accept_publisher(10).await;
     ready(&readiness).await;
-    let mut publishes = JoinSet::new();
+    let mut on_their_way = JoinSet::new();
     for number in 0..100 {
         let publisher = publisher.clone();
-        publishes.spawn(async move { publisher.publish(outgoing(&number.to_string(), 0)).await });
+        on_their_way
+            .spawn(async move { publisher.publish(outgoing(&number.to_string(), 0)).await });
     }
     for _ in 0..10 {
         connection.publish().await;
     }
     drop(connection);
-    while let Some(published) = timeout(PATIENCE, publishes.join_next()).await.unwrap() {
+    while let Some(published) = timeout(PATIENCE, on_their_way.join_next()).await.unwrap() {
         assert!(matches!(published.unwrap(), Err(PublishError::Unavailable { .. })));
     }
     // The next connection takes the same events, from the first packet id on.
@@ -149,14 +150,8 @@ async fn thousands_of_acks_at_once_all_arrive() {
     consumer.close().await.unwrap();
 
     publish_all(&publisher, &ids(EVENTS..EVENTS + 1)).await;
-    let (mut consumer, _) = consumer_again(&mosquitto);
+    let (mut consumer, _) = crate::site::consumer(mosquitto.settings());
     assert_eq!(ids_of(&receive(&mut consumer, 1).await), [format!("{EVENTS:06}")]);
-}
-
-fn consumer_again(
-    mosquitto: &Mosquitto,
-) -> (Box<shared::broker::mqtt::MqttConsumer>, shared::readiness::Readiness) {
-    consumer(mosquitto.settings())
 }
 
 /// 6: an event loop takes 14 MB unless it is told how much may be on its way.
@@ -187,10 +182,11 @@ async fn no_packet_id_is_used_again_before_it_is_confirmed() {
     let (publisher, readiness) = publisher(broker.settings());
     let mut connection = broker.accept_publisher(4).await;
     ready(&readiness).await;
-    let mut publishes = JoinSet::new();
+    let mut on_their_way = JoinSet::new();
     for number in 0..12 {
         let publisher = publisher.clone();
-        publishes.spawn(async move { publisher.publish(outgoing(&number.to_string(), 0)).await });
+        on_their_way
+            .spawn(async move { publisher.publish(outgoing(&number.to_string(), 0)).await });
     }
     let withheld = connection.publish().await;
     for _ in 0..3 {
@@ -204,7 +200,7 @@ async fn no_packet_id_is_used_again_before_it_is_confirmed() {
         let publish = connection.publish().await;
         connection.answer(&publish, PubAckReason::Success).await;
     }
-    while let Some(published) = timeout(PATIENCE, publishes.join_next()).await.unwrap() {
+    while let Some(published) = timeout(PATIENCE, on_their_way.join_next()).await.unwrap() {
         published.unwrap().unwrap();
     }
 }
