@@ -20,6 +20,7 @@ macro_rules! stories_over {
                 the_broker_may_be_killed,
                 programs_die_and_come_back_in_any_order,
                 footman_run_uses_the_broker_too,
+                every_program_beats,
                 the_programs_answer_for_themselves,
             );
         }

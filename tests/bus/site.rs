@@ -75,3 +75,10 @@ async fn stored_health(influxd: &Influxd) -> BTreeMap<HealthId, BTreeSet<i64>> {
     }
     stored
 }
+
+/// The programs that said in InfluxDB that they do their work.
+pub(crate) async fn honest_programs(influxd: &Influxd) -> BTreeSet<String> {
+    let beats = "SELECT process, uptime_s FROM footman_heartbeat WHERE honest = true";
+    let beats = influxd.rows(DATABASE, beats).await;
+    beats.iter().map(|beat| beat["process"].as_str().unwrap().to_owned()).collect()
+}

@@ -95,6 +95,25 @@ pub(crate) async fn footman_run_uses_the_broker_too<B: SharedBroker>() {
     assert_eq!(ended.code(), Some(0), "{}", footman.printed());
 }
 
+pub(crate) async fn every_program_beats<B: SharedBroker>() {
+    let (mut broker, site, influxd) = (B::prepare(), site::start().await, Influxd::start().await);
+    broker.restart().await;
+    let house = site::house(&site, &influxd, &broker.section());
+    let mut programs = [house.writer("w"), house.collector("c")];
+    for program in &mut programs {
+        program.start().await;
+    }
+    eventually("beats of both programs in InfluxDB", || async {
+        let beating = site::honest_programs(&influxd).await;
+        ["collector", "writer"].iter().all(|name| beating.contains(*name)).then_some(())
+    })
+    .await;
+    for program in &mut programs {
+        let ended = program.process().terminate().await;
+        assert_eq!(ended.code(), Some(0), "{}", program.printed());
+    }
+}
+
 pub(crate) async fn the_programs_answer_for_themselves<B: SharedBroker>() {
     let (mut broker, site, influxd) = (B::prepare(), site::start().await, Influxd::start().await);
     broker.restart().await;
