@@ -20,6 +20,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// minute.
 const APART: Duration = Duration::from_secs(12);
 
+/// How long the first good beat waits for the distance to a failure before it: it is due within
+/// 10 s of readiness, and one beat too many is no harm.
+const GREETS_WITHIN: Duration = Duration::from_secs(5);
+
 /// Beats one URL.
 pub(super) struct Monitor {
     process: &'static str,
@@ -74,6 +78,9 @@ impl Monitor {
                         continue;
                     }
                 }
+            }
+            if !greeted && self.state().is_ok() {
+                next = next.min(Instant::now() + GREETS_WITHIN);
             }
             tokio::time::sleep_until(next).await;
             let state = self.state();

@@ -124,6 +124,17 @@ fn beating(
     readiness: &Readiness,
     failures: bool,
 ) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+    beating_each(APART, url, part, readiness, failures)
+}
+
+/// A monitor of `url` whose beats are `apart`.
+fn beating_each(
+    apart: Duration,
+    url: &str,
+    part: &Arc<Part>,
+    readiness: &Readiness,
+    failures: bool,
+) -> (CancellationToken, tokio::task::JoinHandle<()>) {
     let monitored = Monitored {
         process: "footman",
         heartbeat: Heartbeat {
@@ -137,7 +148,7 @@ fn beating(
     };
     let stop = CancellationToken::new();
     let mut monitor = Monitor::new(monitored, "host1", Client::new()).unwrap();
-    monitor.apart = APART;
+    monitor.apart = apart;
     (stop.clone(), tokio::spawn(monitor.run(stop)))
 }
 
@@ -179,6 +190,22 @@ async fn beats_keep_their_distance_and_tell_of_dishonesty() {
     let lines = fake.lines(2).await;
     assert_eq!(lines[1], "GET /api/push/t0ken?status=down&msg=no+poll&ping=");
     assert!(begun.elapsed() >= APART, "{:?}", begun.elapsed());
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_good_beat_follows_readiness_whatever_was_before() {
+    let (part, readiness) = (Part::new(), Readiness::default());
+    let broker = readiness.dependency("broker");
+    let fake = Fake::start(OK).await;
+    let (url, apart) = (fake.url("/ping/k3y/footman"), Duration::from_hours(1));
+    let (stop, running) = beating_each(apart, &url, &part, &readiness, true);
+    assert_eq!(fake.lines(1).await, ["POST /ping/k3y/footman/fail"]);
+    broker.up();
+    let begun = std::time::Instant::now();
+    assert_eq!(fake.lines(2).await[1], "GET /ping/k3y/footman");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     stop.cancel();
     running.await.unwrap();
 }
