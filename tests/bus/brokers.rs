@@ -20,6 +20,17 @@ pub(crate) trait SharedBroker: Sized {
 
 pub(crate) struct NatsBroker(NatsServer);
 
+impl NatsBroker {
+    /// The section `broker` for a server.
+    pub(crate) fn of(server: &NatsServer) -> String {
+        format!(
+            "  broker:\n    type: nats\n    nats: {{servers: [\"nats://127.0.0.1:{}\"], maxBytes: \
+             256MiB}}\n    deadLetters: {{maxBytes: 16MiB}}\n",
+            server.port()
+        )
+    }
+}
+
 impl SharedBroker for NatsBroker {
     fn prepare() -> Self {
         Self(NatsServer::prepare(""))
@@ -34,15 +45,21 @@ impl SharedBroker for NatsBroker {
     }
 
     fn section(&self) -> String {
-        format!(
-            "  broker:\n    type: nats\n    nats: {{servers: [\"nats://127.0.0.1:{}\"], maxBytes: \
-             256MiB}}\n    deadLetters: {{maxBytes: 16MiB}}\n",
-            self.0.port()
-        )
+        Self::of(&self.0)
     }
 }
 
 pub(crate) struct MqttBroker(Mosquitto);
+
+impl MqttBroker {
+    /// The section `broker` for a server.
+    pub(crate) fn of(server: &Mosquitto) -> String {
+        format!(
+            "  broker:\n    type: mqtt\n    mqtt: {{url: \"mqtt://127.0.0.1:{}\"}}\n",
+            server.port()
+        )
+    }
+}
 
 impl SharedBroker for MqttBroker {
     fn prepare() -> Self {
@@ -60,9 +77,6 @@ impl SharedBroker for MqttBroker {
     }
 
     fn section(&self) -> String {
-        format!(
-            "  broker:\n    type: mqtt\n    mqtt: {{url: \"mqtt://127.0.0.1:{}\"}}\n",
-            self.0.port()
-        )
+        Self::of(&self.0)
     }
 }

@@ -8,6 +8,7 @@
 mod brokers;
 mod site;
 mod stories;
+mod subscribers;
 
 macro_rules! stories_over {
     ($($name:ident => $broker:ident),* $(,)?) => {$(

@@ -143,6 +143,11 @@ impl Running {
         drop(self.process.take());
     }
 
+    /// The instance name that the program was given.
+    pub fn instance(&self) -> &str {
+        self.arguments.last().map_or("", String::as_str)
+    }
+
     /// Where the program keeps its things.
     pub fn directory(&self) -> &Path {
         self.house.directory.path()
@@ -188,7 +193,6 @@ impl Running {
     }
 
     fn log(&self) -> PathBuf {
-        let instance = self.arguments.last().map_or("", String::as_str);
-        self.directory().join(format!("{}-{instance}.printed", self.name))
+        self.directory().join(format!("{}-{}.printed", self.name, self.instance()))
     }
 }
