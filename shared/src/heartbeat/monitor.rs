@@ -67,7 +67,8 @@ impl Monitor {
     }
 
     async fn beat_for_ever(&mut self) {
-        let mut looks = tokio::time::interval(LOOK);
+        // Not at once: parts that have not begun are not known to be missing.
+        let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
         let mut greeted = false;
         let mut next = Instant::now();
         loop {
