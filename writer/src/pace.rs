@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use rand::RngExt as _;
+use shared::backoff::Backoff;
 
 use crate::destination::TroubleKind;
-
-/// Doublings after which a backoff is at its longest in any sensible configuration.
-const MAX_DOUBLINGS: u32 = 20;
 
 /// The waits between two tries. A field of the context, so that tests are fast.
 #[derive(Clone, Copy, Debug)]
@@ -38,19 +35,13 @@ impl Default for Pace {
 
 impl Pace {
     /// The wait after the `failures`th failure in a row, from 1.
-    ///
-    /// Backoffs have jitter, between half of them and the whole, so that writers do not come back
-    /// in step.
     pub fn wait(&self, kind: TroubleKind, failures: u32) -> Duration {
         match kind {
             TroubleKind::Unavailable { retry_after: Some(wanted) } => {
                 wanted.min(self.longest_retry_after).max(self.first_backoff)
             }
             TroubleKind::Unavailable { retry_after: None } => {
-                let doublings = failures.saturating_sub(1).min(MAX_DOUBLINGS);
-                let backoff =
-                    self.first_backoff.saturating_mul(1 << doublings).min(self.longest_backoff);
-                backoff.mul_f64(rand::rng().random_range(0.5..=1.0))
+                Backoff { first: self.first_backoff, longest: self.longest_backoff }.wait(failures)
             }
             TroubleKind::Misconfigured | TroubleKind::Cardinality => self.slow,
         }
