@@ -71,16 +71,13 @@ pub fn main() -> ExitCode {
 }
 
 fn in_runtime(program: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
-    let ended = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")
-        .and_then(|runtime| {
-            let ended = runtime.block_on(program);
-            // What is still open was given its time; a thread that hangs must not keep the process.
-            runtime.shutdown_background();
-            ended
-        });
+    let started = lifecycle::runtime().context("the runtime cannot be started");
+    let ended = started.and_then(|runtime| {
+        let ended = runtime.block_on(program);
+        // What is still open was given its time; a thread that hangs must not keep the process.
+        runtime.shutdown_background();
+        ended
+    });
     ended.unwrap_or_else(|error| {
         report(&error);
         ExitCode::from(EXIT_FAILED)

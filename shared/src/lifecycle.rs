@@ -15,6 +15,9 @@ const EXIT_SIGINT: i32 = 130;
 /// A second SIGTERM ended it at once.
 const EXIT_SIGTERM: i32 = 143;
 
+/// Threads that run tasks, at most.
+const MOST_WORKERS: usize = 4;
+
 /// The exit code of a wrong configuration.
 pub fn wrong_config() -> ExitCode {
     ExitCode::from(EXIT_CONFIG)
@@ -33,6 +36,18 @@ pub fn host_name() -> String {
 pub fn install_crypto() {
     // Only a second call can fail, and then the provider is there already.
     let _already = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The runtime of a program.
+///
+/// Each thread of it costs memory for the allocator's arenas, and polls and writes wait far more
+/// than they compute, so it has few even on a large machine.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(MOST_WORKERS))
+        .enable_all()
+        .build()
 }
 
 /// Cancels `shutdown` at the first SIGTERM or SIGINT; a second one ends the process at once.

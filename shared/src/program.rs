@@ -105,16 +105,12 @@ where
         return lifecycle::wrong_config();
     }
     let instance = Instance::take(program.process, given);
-    let ended = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Cause::from)
-        .and_then(|runtime| {
-            let ended = runtime.block_on(run(program, loaded, instance, build));
-            // What is still open had its time; a thread that hangs must not keep the process.
-            runtime.shutdown_background();
-            ended
-        });
+    let ended = lifecycle::runtime().map_err(Cause::from).and_then(|runtime| {
+        let ended = runtime.block_on(run(program, loaded, instance, build));
+        // What is still open had its time; a thread that hangs must not keep the process.
+        runtime.shutdown_background();
+        ended
+    });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {

@@ -97,7 +97,7 @@ impl Loop {
         let consumed = tokio::select! {
             consumed = self.consume(&shutdown) => consumed,
             () = overdue => {
-                tracing::warn!("the broker took no acks in time; it delivers again");
+                tracing::warn!("The broker took no acks in time; it delivers again.");
                 return Ok(());
             }
         };
@@ -232,13 +232,13 @@ impl Loop {
         let acked = tokio::time::timeout_at(end, self.ack()).await;
         let left = self.frontier.len();
         if left > 0 {
-            tracing::warn!(deliveries = left, "stopped; what is not stored stays with the broker");
+            tracing::warn!(deliveries = left, "Stopped; what is not stored stays with the broker.");
         } else {
-            tracing::info!("stopped; everything received is stored");
+            tracing::info!("Stopped; everything received is stored.");
         }
         let closed = tokio::time::timeout_at(end, self.consumer.close()).await;
         if acked.is_err() || closed.is_err() {
-            tracing::warn!("the broker did not take the last acks in time; it delivers again");
+            tracing::warn!("The broker did not take the last acks in time; it delivers again.");
         }
         result?;
         acked.unwrap_or(Ok(()))?;

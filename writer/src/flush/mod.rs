@@ -78,7 +78,7 @@ pub(crate) async fn prepare(store: Arc<Store>) {
             Err(trouble) => trouble,
             Ok(Prepared::Ready) => break,
             Ok(Prepared::Unseen(trouble)) => {
-                tracing::info!("writing will show whether this matters: {}", trouble.why);
+                tracing::info!("Writing will show whether this matters: {}", trouble.why);
                 break;
             }
         };
@@ -209,7 +209,7 @@ impl Store {
         {
             tracing::warn!(
                 count,
-                "points are older than InfluxDB's retention policy keeps, and were not kept"
+                "Points are older than InfluxDB's retention policy keeps, and were not kept."
             );
         }
     }
