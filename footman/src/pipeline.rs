@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use writer::WriterContext;
 
 use crate::heart;
+#[cfg(feature = "mqtt-listener")]
+use crate::mqtt_listener::MqttListener;
 
 /// The name of this program in logs, events and points.
 pub const PROCESS: &str = "footman";
@@ -57,11 +59,13 @@ impl Pipeline {
         match (connected.await?, &Arc::clone(&frame.config).broker.transport) {
             (None, Transport::Embedded(embedded)) => {
                 let outbox = open_queue(embedded)?;
+                // Before anything is polled, so that a port that is taken ends the program first.
+                let listener = bind_mqtt(embedded)?;
                 collecting = program::collect(&mut frame, PROCESS, &outbox);
                 forwarded = None;
                 heart::beat(&mut frame, &collecting, None, &writer_metrics);
                 start_writer(&mut frame, &outbox, embedded, &writer_metrics)?;
-                mqtt = listen_for_mqtt(&mut frame, &outbox, embedded)?;
+                mqtt = listen_for_mqtt(&mut frame, &outbox, listener);
             }
             (broker, _) => {
                 let broker = broker.context("the broker has no driver")?;
@@ -177,34 +181,47 @@ async fn hand_over(queue: Outbox, stop: CancellationToken) -> Result<(), Cause> 
     Ok(())
 }
 
+/// What stands for the listener in a program that was built without it.
+#[cfg(not(feature = "mqtt-listener"))]
+enum MqttListener {}
+
+/// Takes the address at which MQTT clients may subscribe, if there is one.
 #[cfg(feature = "mqtt-listener")]
-fn listen_for_mqtt(
-    frame: &mut Frame,
-    outbox: &Outbox,
-    embedded: &Embedded,
-) -> anyhow::Result<Option<SocketAddr>> {
-    let Some(wanted) = embedded.mqtt_listener else {
-        return Ok(None);
-    };
-    let listener = crate::mqtt_listener::MqttListener::bind(wanted)?;
-    let address = listener.address();
-    let events = outbox.tap();
-    frame.stages.spawn("MQTT listener", |stop| listener.run(events, stop));
-    Ok(Some(address))
+fn bind_mqtt(embedded: &Embedded) -> anyhow::Result<Option<MqttListener>> {
+    Ok(embedded.mqtt_listener.map(MqttListener::bind).transpose()?)
 }
 
 #[cfg(not(feature = "mqtt-listener"))]
-fn listen_for_mqtt(
-    _frame: &mut Frame,
-    _outbox: &Outbox,
-    embedded: &Embedded,
-) -> anyhow::Result<Option<SocketAddr>> {
+fn bind_mqtt(embedded: &Embedded) -> anyhow::Result<Option<MqttListener>> {
     anyhow::ensure!(
         embedded.mqtt_listener.is_none(),
         "broker.embedded.mqttListener is set, but this program was built without the feature \
          mqtt-listener"
     );
     Ok(None)
+}
+
+/// Shows MQTT clients what the queue takes.
+#[cfg(feature = "mqtt-listener")]
+fn listen_for_mqtt(
+    frame: &mut Frame,
+    outbox: &Outbox,
+    listener: Option<MqttListener>,
+) -> Option<SocketAddr> {
+    let listener = listener?;
+    let address = listener.address();
+    let events = outbox.tap();
+    frame.stages.spawn("MQTT listener", |stop| listener.run(events, stop));
+    Some(address)
+}
+
+#[cfg(not(feature = "mqtt-listener"))]
+fn listen_for_mqtt(
+    _frame: &mut Frame,
+    _outbox: &Outbox,
+    _listener: Option<MqttListener>,
+) -> Option<SocketAddr> {
+    None
 }
 
 fn boxed(cause: Cause) -> anyhow::Error {

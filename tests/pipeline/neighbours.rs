@@ -24,6 +24,24 @@ async fn a_taken_port_is_said_with_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_taken_mqtt_port_ends_the_program_before_anything_is_polled() {
+    let (site, influxd) = (site::start(1).await, Influxd::start().await);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut footman = site::footman(&site, &influxd, Duration::from_secs(1), |options| {
+        let listener = format!("embedded: {{mqttListener: \"127.0.0.1:{port}\", ");
+        options.more = options.more.replace("embedded: {", &listener);
+    });
+    footman.launch();
+    let ended = footman.process().ended().await;
+    let printed = footman.printed();
+    assert_eq!(ended.code(), Some(1), "{printed}");
+    assert!(printed.contains("broker.embedded.mqttListener"), "{printed}");
+    assert!(!printed.contains("Polling begins"), "{printed}");
+    assert_eq!(site.ledger().recorded(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mqtt_clients_see_every_event_and_cannot_publish() {
     let (site, influxd, port) = (site::start(1).await, Influxd::start().await, free_port());
     let mut footman = site::footman(&site, &influxd, Duration::from_secs(1), |options| {
