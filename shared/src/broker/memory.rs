@@ -97,6 +97,7 @@ impl MemoryConsumer {
                     subject: outgoing.subject.clone(),
                     payload: outgoing.payload.clone(),
                     redelivered: !delivered.insert(tag),
+                    lane: 0,
                 })
                 .collect()
         });

@@ -74,6 +74,9 @@ pub struct Delivery {
     pub payload: Bytes,
     /// Whether it has, or may have, been delivered before.
     pub redelivered: bool,
+    /// The queue it came through, where the broker has several for a group; 0 otherwise. Within
+    /// one, deliveries come in the order of publishing, redeliveries apart.
+    pub lane: u16,
 }
 
 /// Consumes as a member of a consumer group.

@@ -15,6 +15,7 @@ fn delivery(tag: u64) -> Delivery {
         subject: Subject::from_neutral("p/v1/health/a".to_owned()),
         payload: Bytes::from_static(b"{}"),
         redelivered: false,
+        lane: 0,
     }
 }
 

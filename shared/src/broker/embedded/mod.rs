@@ -36,6 +36,7 @@ impl Consumer for EmbeddedConsumer {
             redelivered: self.reader.is_from_before(stored.position),
             subject: stored.subject,
             payload: stored.payload,
+            lane: 0,
         });
         Ok(deliveries.collect())
     }

@@ -40,7 +40,8 @@ impl Ledger {
         let Arrived { origin, topic, payload, redelivered } = arrived;
         let tag = DeliveryTag(self.first + self.held.len() as u64);
         self.held.push_back(Held { origin, is_acked: false });
-        Delivery { tag, subject: Subject::from_neutral(topic), payload, redelivered }
+        let lane = u16::try_from(origin.slot).unwrap_or(u16::MAX);
+        Delivery { tag, subject: Subject::from_neutral(topic), payload, redelivered, lane }
     }
 
     /// Takes note of acks; gives those that may go to the broker now, in order of receipt.
@@ -81,6 +82,8 @@ mod tests {
         assert_eq!(ids, [1, 2, 3]);
         assert_eq!(ledger.ack(&[tags[0], DeliveryTag(99)]), []);
         assert_eq!(ledger.ack(&[tags[3]]).len(), 1);
-        assert!(ledger.hand_out(arrived(1, 9)).tag > tags[3]);
+        let last = ledger.hand_out(arrived(1, 9));
+        assert!(last.tag > tags[3]);
+        assert_eq!(last.lane, 1);
     }
 }

@@ -106,6 +106,7 @@ impl Hand {
                 subject: arrival.subject,
                 payload: arrival.payload,
                 redelivered: arrival.redelivered,
+                lane: 0,
             });
         }
         drop(state);
