@@ -91,7 +91,13 @@ impl SlotRole {
         let MqttSettings { topic_prefix, broker, process, instance } = settings;
         let topics = Topics::new(topic_prefix);
         let owner = SlotOwner { process: process.clone(), instance: instance.clone() };
-        let record = SlotRecord { owner: Some(owner), since: Timestamp::now(), takeover: 0 };
+        let record = SlotRecord {
+            owner: Some(owner),
+            since: Timestamp::now(),
+            takeover: 0,
+            session: None,
+            released: false,
+        };
         let filters = topics.shared(group).into_iter();
         Self {
             number: usize::from(number),
