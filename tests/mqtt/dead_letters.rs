@@ -83,3 +83,20 @@ async fn without_a_broker_a_letter_is_not_kept_and_that_is_said() {
     );
     assert!(letters.list().await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_that_is_too_large_for_the_broker_is_made_smaller() {
+    for limit in ["max_packet_size 100000\n", "message_size_limit 100000\n"] {
+        let mosquitto = Mosquitto::start_with(|_| limit.to_owned()).await;
+        let writer = dead_letters(mosquitto.settings(), ROOM);
+        // What comes through such a broker becomes larger as a letter.
+        let payload = vec![0xFF; 90_000];
+        let subject = "qliksense/v1/health/a".to_owned();
+        let why = "no event".to_owned();
+        writer.put(DeadLetter::new("1".to_owned(), subject, &payload, why)).await.unwrap();
+        let letter = writer.list().await.unwrap().remove(0);
+        let kept = letter.payload().unwrap();
+        assert!(kept.len() > 30_000 && payload.starts_with(&kept), "{limit}: {}", kept.len());
+        assert!(letter.reason.contains("of 90000 bytes"), "{limit}: {}", letter.reason);
+    }
+}

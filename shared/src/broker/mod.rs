@@ -11,6 +11,7 @@ pub mod forward;
 pub mod memory;
 pub mod mqtt;
 pub mod nats;
+mod shrink;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -101,7 +101,9 @@ impl DeadLetters for EmbeddedDeadLetters {
                 },
                 Some(Err(_)) | None => letter,
             };
-            let text = serde_json::to_string(&letter)?;
+            // Larger than all the letters may be together it could never be kept.
+            let largest = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+            let text = letter.to_json_within(largest)?;
             let others: i64 = transaction.query_row(
                 "SELECT coalesce(sum(bytes), 0) FROM dead_letters WHERE event_id <> ?1",
                 [&letter.event_id],

@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use super::Shared;
 use super::link::Unanswered;
 use super::publisher::{is_full, server_error};
-use super::shrink;
 use crate::broker::{DeadLetter, DeadLetterError, DeadLetters};
 use crate::subject::Token;
 
@@ -103,8 +102,11 @@ impl NatsDeadLetters {
             }
             None => letter.clone(),
         };
-        let limit = self.shared.link.max_payload().saturating_sub(ROOM_FOR_HEADERS);
-        let payload = shrink::to_fit(&letter, limit)
+        // Larger than all the letters may be together it could never be kept.
+        let all = usize::try_from(self.shared.layout.dead_letters_max_bytes).unwrap_or(usize::MAX);
+        let limit = self.shared.link.max_payload().min(all).saturating_sub(ROOM_FOR_HEADERS);
+        let payload = letter
+            .to_json_within(limit)
             .map_err(|error| DeadLetterError::Unavailable { why: error.to_string() })?;
         let message = PublishMessage::build()
             .payload(payload.into())

@@ -16,7 +16,6 @@ mod layout;
 mod link;
 mod publisher;
 mod settings;
-mod shrink;
 mod standing;
 mod streams;
 

@@ -27,6 +27,8 @@ use crate::subject::Token;
 
 /// How long a caller waits for a broker that is away, before it is told so.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A letter of this size is not made smaller: a broker that refuses it takes no event either.
+const LEAST_LETTER: usize = 16 * 1024;
 
 /// The dead letters of a consumer group, at the MQTT broker.
 #[derive(Debug)]
@@ -88,13 +90,33 @@ impl MqttDeadLetters {
         flight: &Flight,
         topic: &str,
         payload: Bytes,
-    ) -> Result<(), DeadLetterError> {
+    ) -> Result<(), PublishError> {
         let publication = Publication { topic: topic.to_owned(), payload, retain: true };
-        let answer = flight.publish(publication).await;
-        match answer.and_then(|reason| confirm::retained(reason, topic)) {
-            Ok(()) => Ok(()),
-            Err(PublishError::Unavailable { why } | PublishError::Refused { why }) => {
-                Err(unavailable(why))
+        confirm::retained(flight.publish(publication).await?, topic)
+    }
+
+    /// Publishes a letter, made smaller as often as the broker finds it too large, and gives its
+    /// size; some brokers tell their limit by refusing alone.
+    async fn publish_fitting(
+        &self,
+        topic: &str,
+        letter: &DeadLetter,
+        room: u64,
+    ) -> Result<u64, DeadLetterError> {
+        // Larger than all the letters may be together it could never be kept.
+        let mut limit = usize::try_from(self.max_bytes).unwrap_or(usize::MAX);
+        loop {
+            let flight = self.ready().await?;
+            let text = letter.to_json_within(limit.min(flight.max_payload(topic)));
+            let text = text.map_err(|error| unavailable(error.to_string()))?;
+            let bytes = text.len();
+            if bytes as u64 > room {
+                return Err(DeadLetterError::Full { limit_bytes: self.max_bytes });
+            }
+            match self.publish(&flight, topic, text.into()).await {
+                Ok(()) => return Ok(bytes as u64),
+                Err(PublishError::Refused { .. }) if bytes > LEAST_LETTER => limit = bytes / 2,
+                Err(refused) => return Err(not_kept(refused)),
             }
         }
     }
@@ -104,7 +126,8 @@ impl MqttDeadLetters {
 impl DeadLetters for MqttDeadLetters {
     async fn put(&self, letter: DeadLetter) -> Result<(), DeadLetterError> {
         let _turn = self.turn.lock().await;
-        let flight = self.ready().await?;
+        // Before the look at what is known: it is known once the connection stands.
+        self.ready().await?;
         let token = Token::new(&letter.event_id);
         let known = self.shared.mirror().get(token.as_str());
         let letter = match known {
@@ -115,14 +138,10 @@ impl DeadLetters for MqttDeadLetters {
             },
             None => letter,
         };
-        let text = serde_json::to_vec(&letter).map_err(|error| unavailable(error.to_string()))?;
-        let bytes = text.len() as u64;
-        let others = self.shared.mirror().bytes_without(token.as_str());
-        if others.saturating_add(bytes) > self.max_bytes {
-            return Err(DeadLetterError::Full { limit_bytes: self.max_bytes });
-        }
+        let room =
+            self.max_bytes.saturating_sub(self.shared.mirror().bytes_without(token.as_str()));
         let topic = self.shared.topics.dead_letter(&self.shared.group, &letter.event_id);
-        self.publish(&flight, &topic, text.into()).await?;
+        let bytes = self.publish_fitting(&topic, &letter, room).await?;
         self.shared.mirror().insert(token.as_str(), &letter, bytes);
         Ok(())
     }
@@ -137,7 +156,7 @@ impl DeadLetters for MqttDeadLetters {
         let _turn = self.turn.lock().await;
         let flight = self.ready().await?;
         let topic = self.shared.topics.dead_letter(&self.shared.group, event_id);
-        self.publish(&flight, &topic, Bytes::new()).await?;
+        self.publish(&flight, &topic, Bytes::new()).await.map_err(not_kept)?;
         self.shared.mirror().remove(Token::new(event_id).as_str());
         Ok(())
     }
@@ -146,6 +165,12 @@ impl DeadLetters for MqttDeadLetters {
 impl Shared {
     fn mirror(&self) -> MutexGuard<'_, Mirror> {
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_kept(error: PublishError) -> DeadLetterError {
+    match error {
+        PublishError::Unavailable { why } | PublishError::Refused { why } => unavailable(why),
     }
 }
 

@@ -24,6 +24,10 @@ use crate::broker::PublishError;
 pub(super) const MAX_IN_FLIGHT: u16 = 1_000;
 /// What a packet id adds to the size that the client library computes without one.
 const PACKET_ID_BYTES: usize = 3;
+/// The largest packet of MQTT.
+const MAX_PACKET_BYTES: usize = 268_435_455;
+/// What the length of a large packet takes beyond that of an empty one.
+const LENGTH_BYTES: usize = 3;
 /// Longest topic: MQTT counts its bytes with 16 bits.
 const MAX_TOPIC_BYTES: usize = 65_535;
 
@@ -88,6 +92,14 @@ impl Flight {
         // The permit comes back when everything up to this publish is confirmed.
         permit.forget();
         answer.await.map_err(|_gone| unavailable("the connection was lost"))?
+    }
+
+    /// How large a payload on this topic may be, as far as the broker has said it.
+    pub(super) fn max_payload(&self, topic: &str) -> usize {
+        let publication =
+            Publication { topic: topic.to_owned(), payload: Bytes::new(), retain: true };
+        let around = size(&publication) + LENGTH_BYTES;
+        self.max_packet_bytes.unwrap_or(MAX_PACKET_BYTES).saturating_sub(around)
     }
 
     /// Refuses what would make the broker drop the connection, and again at every repetition.

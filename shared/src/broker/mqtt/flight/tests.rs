@@ -136,3 +136,14 @@ async fn a_topic_with_wildcards_is_refused() {
     let publication = Publication { topic: "a/#".to_owned(), ..publication(1) };
     assert!(matches!(flight.publish(publication).await, Err(PublishError::Refused { .. })));
 }
+
+#[tokio::test]
+async fn the_largest_payload_makes_a_packet_that_the_broker_takes() {
+    for limit in [1_000, 20_000, 3_000_000] {
+        let (flight, _event_loop) = flight(10, Some(limit));
+        let largest = flight.max_payload("t");
+        assert!(largest + 20 > usize::try_from(limit).unwrap(), "{largest} of {limit}");
+        flight.check(&publication(largest)).unwrap();
+        flight.check(&publication(largest + 20)).unwrap_err();
+    }
+}
