@@ -14,6 +14,13 @@ use crate::secret::Secret;
 /// Labels under which certificates are found in PEM files.
 const CERTIFICATE: [&str; 3] = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
 
+/// What a file holds, with its path for messages.
+#[derive(Clone, Copy)]
+pub(super) struct File<'a> {
+    pub(super) path: &'a Path,
+    pub(super) bytes: &'a [u8],
+}
+
 /// A certificate and its key, checked to belong together; clones share them.
 #[derive(Clone)]
 pub struct Identity {
@@ -26,8 +33,20 @@ impl Identity {
     /// # Errors
     /// A file that cannot be used, with the next step.
     pub fn load(cert: &Path, key: &Path, passphrase: Option<&Secret>) -> Result<Self, TlsError> {
+        let cert = File { path: cert, bytes: &pem::read(cert)? };
+        let key = File { path: key, bytes: &pem::read(key)? };
+        Self::of(cert, key, passphrase)
+    }
+
+    /// The identity in what two files hold.
+    pub(super) fn of(
+        cert: File<'_>,
+        key: File<'_>,
+        passphrase: Option<&Secret>,
+    ) -> Result<Self, TlsError> {
         let chain = certificates(cert)?;
-        let private_key = key::load(key, passphrase)?;
+        let private_key = key::of(key, passphrase)?;
+        let (cert, key) = (cert.path, key.path);
         let certified = CertifiedKey::from_der(chain, private_key, &provider());
         let certified = certified.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
@@ -56,9 +75,10 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Reads all certificates of a file.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let blocks = pem::read(path)?;
+/// All certificates of a file.
+pub(super) fn certificates(file: File<'_>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let File { path, bytes } = file;
+    let blocks = pem::blocks(bytes, path)?;
     let found: Vec<CertificateDer<'static>> = blocks
         .iter()
         .filter(|block| CERTIFICATE.contains(&block.label.as_str()))

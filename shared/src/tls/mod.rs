@@ -5,6 +5,8 @@
 //! nothing depends on what the process installed as its default.
 
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod key;
 mod pem;

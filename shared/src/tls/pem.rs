@@ -31,8 +31,8 @@ impl Block {
     }
 }
 
-/// Reads all blocks of a file.
-pub(super) fn read(path: &Path) -> Result<Vec<Block>, TlsError> {
+/// Reads a file of certificates or keys.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_FILE_BYTES {
@@ -41,8 +41,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<Block>, TlsError> {
             why: format!("it has {size} bytes, which no certificate or key has"),
         });
     }
-    let bytes = fs::read(path).map_err(unreadable)?;
-    parse(&String::from_utf8_lossy(&bytes))
+    fs::read(path).map_err(unreadable)
+}
+
+/// All blocks of what the file at `path` holds.
+pub(super) fn blocks(bytes: &[u8], path: &Path) -> Result<Vec<Block>, TlsError> {
+    parse(&String::from_utf8_lossy(bytes))
         .map_err(|why| TlsError::Malformed { path: path.to_owned(), why })
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 
-use super::{TlsError, identity};
+use super::identity::{self, File};
+use super::{TlsError, pem};
 
 /// Trusted authorities; clones share them.
 #[derive(Clone, Debug)]
@@ -17,10 +18,15 @@ impl Roots {
     /// # Errors
     /// A file that cannot be used, with the next step.
     pub fn load(path: &Path) -> Result<Self, TlsError> {
+        Self::of(File { path, bytes: &pem::read(path)? })
+    }
+
+    /// The authorities in what a file holds.
+    pub(super) fn of(file: File<'_>) -> Result<Self, TlsError> {
         let mut store = RootCertStore::empty();
-        for certificate in identity::certificates(path)? {
+        for certificate in identity::certificates(file)? {
             store.add(certificate).map_err(|error| TlsError::Malformed {
-                path: path.to_owned(),
+                path: file.path.to_owned(),
                 why: format!("a certificate in it cannot be read ({error})"),
             })?;
         }
