@@ -133,13 +133,13 @@ impl Loop {
                 }
                 Woken::Due => self.batcher.close(),
                 Woken::Gauges => self.show_held(),
-                Woken::Received(received) => self.gather(received?),
+                Woken::Received(received) => self.receive(received?),
             }
         }
     }
 
-    /// Maps deliveries; the decoded events are gone when this returns.
-    fn gather(&mut self, deliveries: Vec<Delivery>) {
+    /// Takes note of deliveries and maps them; the decoded events are gone when this returns.
+    fn receive(&mut self, deliveries: Vec<Delivery>) {
         let now = Instant::now();
         let metrics = &self.store.metrics;
         for delivery in deliveries {
@@ -147,15 +147,9 @@ impl Loop {
             if delivery.redelivered {
                 metrics.redelivered.inc();
             }
-            self.frontier.receive(delivery.tag, delivery.payload.len(), now);
-            match Envelope::decode(&delivery.payload) {
-                Ok(envelope) => {
-                    self.lines.clear();
-                    mapping::push_lines(&envelope, &self.schema, &mut self.lines);
-                    self.batcher.add(delivery, &self.lines, now);
-                }
-                Err(error) => self.batcher.add_unreadable(delivery, error_chain(&error), now),
-            }
+            let tag = delivery.tag;
+            let bytes = gather(delivery, &self.schema, &mut self.lines, &mut self.batcher, now);
+            self.frontier.receive(tag, bytes, now);
         }
     }
 
@@ -243,6 +237,34 @@ impl Loop {
         result?;
         acked.unwrap_or(Ok(()))?;
         Ok(closed.unwrap_or(Ok(()))?)
+    }
+}
+
+/// Maps a delivery into the batches, by way of `lines`; gives the bytes that count as held.
+pub(crate) fn gather(
+    delivery: Delivery,
+    schema: &Schema,
+    lines: &mut Lines,
+    batcher: &mut Batcher,
+    now: Instant,
+) -> usize {
+    lines.clear();
+    let payload = delivery.payload.len();
+    let mapped = Envelope::decode(&delivery.payload).map_err(|error| error_chain(&error)).and_then(
+        |envelope| {
+            mapping::push_lines(&envelope, schema, lines).map_err(|error| error_chain(&error))
+        },
+    );
+    match mapped {
+        Ok(()) => {
+            batcher.add(delivery, lines, now);
+            // Usually alike; an event that somebody made up may become far larger as lines.
+            payload.max(lines.body().len())
+        }
+        Err(why) => {
+            batcher.add_unreadable(delivery, why, now);
+            payload
+        }
     }
 }
 

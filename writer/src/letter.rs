@@ -23,6 +23,14 @@ const DIGEST_BYTES: usize = 8;
 const UNREADABLE: &str = "unable to parse";
 /// Longest reason in a log line.
 const MAX_LOGGED: usize = 200;
+/// Longest reason in a letter: both InfluxDB and the reader of events repeat what they were given.
+const MAX_REASON_BYTES: usize = 16 * 1024;
+/// Longest id that a letter takes over.
+const MAX_ID_BYTES: usize = 120;
+/// Characters of a ULID.
+const ULID_LENGTH: usize = 26;
+/// What errors of reading say before they repeat what they have read.
+const REPEATED: [&str; 2] = [" string \"", "unknown variant `"];
 
 /// The dead letter of an event, if it needs one: it cannot be read, or not all its lines are stored.
 pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> Option<DeadLetter> {
@@ -46,6 +54,7 @@ pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> Option<De
         None if refused.is_empty() => return None,
         None => reasons.join("; "),
     };
+    why.truncate(why.floor_char_boundary(MAX_REASON_BYTES));
     // Writing to a String cannot fail.
     if given_up > 0 {
         let _written =
@@ -56,7 +65,7 @@ pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> Option<De
         let _written = write!(why, " ({} more lines)", refused.len() - kept.len());
     }
     let subject = held.subject.as_topic().to_owned();
-    let mut letter = DeadLetter::new(event_id(&held.payload), subject, &held.payload, why);
+    let mut letter = DeadLetter::new(event_id(held), subject, &held.payload, why);
     letter.lines = kept;
     letter.http_status = status;
     Some(letter)
@@ -78,16 +87,24 @@ fn texts(refused: &[usize], lines: &Lines, payload_bytes: usize) -> Vec<String> 
 }
 
 /// The event's id; one made from its bytes when it has none.
-fn event_id(payload: &[u8]) -> String {
+///
+/// Whoever publishes what is no event of ours may number it 1, 2, 3 again and again: then only an id
+/// that looks like ours counts, so that no letter takes the place of another.
+fn event_id(held: &Held) -> String {
     #[derive(Deserialize)]
     struct Identified {
         id: String,
     }
-    match serde_json::from_slice::<Identified>(payload) {
-        Ok(Identified { id }) if !id.is_empty() => id,
+    let counts = |id: &str| match held.unreadable {
+        None => (1..=MAX_ID_BYTES).contains(&id.len()),
+        Some(_) => id.len() == ULID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+    };
+    match serde_json::from_slice::<Identified>(&held.payload) {
+        Ok(Identified { id }) if counts(&id) => id,
         _ => {
             let mut id = String::with_capacity(2 * DIGEST_BYTES);
-            for byte in Sha256::digest(payload).iter().take(DIGEST_BYTES) {
+            // A letter keeps an event without the blanks around it, and so it comes back.
+            for byte in Sha256::digest(held.payload.trim_ascii()).iter().take(DIGEST_BYTES) {
                 let _written = write!(id, "{byte:02x}");
             }
             id
@@ -95,14 +112,14 @@ fn event_id(payload: &[u8]) -> String {
     }
 }
 
-/// A reason without the data that InfluxDB repeats in it: lines, and values of tags.
+/// A reason without the data that is repeated in it: lines, values of tags, texts of an event.
 pub(crate) fn for_log(reason: &str) -> String {
     let mut reason = reason.to_owned();
     if let Some(at) = reason.find(UNREADABLE) {
         reason.truncate(at + UNREADABLE.len());
         reason.push_str(" a line");
     }
-    for value in [" value=", " - oldest point"] {
+    for value in [" value=", " - oldest point"].into_iter().chain(REPEATED) {
         let kept = reason.find(value).unwrap_or(reason.len());
         reason.truncate(kept);
     }
@@ -112,6 +129,10 @@ pub(crate) fn for_log(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use shared::broker::DeliveryTag;
+    use shared::subject::Subject;
+
     use super::*;
 
     #[test]
@@ -134,10 +155,35 @@ mod tests {
     }
 
     #[test]
+    fn log_lines_hold_nothing_of_an_event() {
+        assert_eq!(
+            for_log(
+                "the data cannot be read: invalid type: string \"jane\", expected u64 at line 1"
+            ),
+            "the data cannot be read: invalid type:"
+        );
+    }
+
+    #[test]
     fn ids_come_from_the_event_or_its_bytes() {
-        assert_eq!(event_id(br#"{"id":"01JD","type":"x"}"#), "01JD");
-        let made = event_id(b"\xff");
-        assert_eq!((made.len(), made.clone()), (16, event_id(b"\xff")));
-        assert_eq!(event_id(br#"{"id":""}"#).len(), 16);
+        let id = |payload: &'static [u8], unreadable: Option<&str>| {
+            event_id(&Held {
+                tag: DeliveryTag(1),
+                subject: Subject::from_neutral("p/v1/health/a".to_owned()),
+                payload: Bytes::from_static(payload),
+                lines: 0..0,
+                unreadable: unreadable.map(str::to_owned),
+            })
+        };
+        assert_eq!(id(br#"{"id":"01JD","type":"x"}"#, None), "01JD");
+        assert_eq!(id(br#"{"id":""}"#, None).len(), 16);
+        let made = id(b"\xff", Some("no JSON"));
+        assert_eq!((made.len(), made.clone()), (16, id(b"\xff", Some("no JSON"))));
+        // Somebody's counter: two of them are two letters, and one that comes back is the same.
+        let one = id(br#"{"id":"1","a":1}"#, Some("no event"));
+        assert_ne!(one, id(br#"{"id":"1","a":2}"#, Some("no event")));
+        assert_eq!(one, id(b" {\"id\":\"1\",\"a\":1}\n", Some("no event")));
+        let newer = br#"{"id":"01JDAXQ5Y6V1V4M3Q2W1E0R9T8","type":"qliksense.health.v2"}"#;
+        assert_eq!(id(newer, Some("unknown type")), "01JDAXQ5Y6V1V4M3Q2W1E0R9T8");
     }
 }

@@ -5,6 +5,8 @@ mod consume;
 pub mod destination;
 mod flush;
 mod frontier;
+#[doc(hidden)]
+pub mod fuzzing;
 mod holds;
 pub mod influxdb;
 mod letter;

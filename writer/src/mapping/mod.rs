@@ -14,6 +14,7 @@ mod uptime;
 
 use shared::envelope::Envelope;
 use shared::event::Event;
+use thiserror::Error;
 
 use crate::line_protocol::Lines;
 use crate::point::Point;
@@ -34,9 +35,60 @@ pub fn points(envelope: &Envelope, schema: &Schema, emit: &mut Emit<'_>) {
     }
 }
 
+/// The most that the lines of one event may take: nine times the largest event. Each session of an
+/// event repeats the server's tags, so that a made-up event of 1 MiB could become gigabytes.
+pub const MAX_LINES_BYTES: usize = 8 << 20;
+/// The most that the tags of a server may take: InfluxDB refuses longer series.
+pub const MAX_TAGS_BYTES: usize = 65_535;
+
+/// Why an event becomes no lines. No event of a collector is like that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Excessive {
+    /// Its server has more tags than InfluxDB takes.
+    #[error("the server's tags have {bytes} bytes, and InfluxDB takes {MAX_TAGS_BYTES} at most")]
+    Tags {
+        /// What they have.
+        bytes: usize,
+    },
+    /// It has too many points, or too large ones.
+    #[error("its points would take more than {MAX_LINES_BYTES} bytes")]
+    Lines,
+}
+
 /// Adds the lines of an event.
-pub fn push_lines(envelope: &Envelope, schema: &Schema, lines: &mut Lines) {
-    points(envelope, schema, &mut |point| lines.push(point));
+///
+/// # Errors
+/// An event that would exhaust the memory; some of its lines may have been added.
+pub fn push_lines(
+    envelope: &Envelope,
+    schema: &Schema,
+    lines: &mut Lines,
+) -> Result<(), Excessive> {
+    let bytes = tags_bytes(&envelope.event);
+    if bytes > MAX_TAGS_BYTES {
+        return Err(Excessive::Tags { bytes });
+    }
+    let most = lines.body().len().saturating_add(MAX_LINES_BYTES);
+    points(envelope, schema, &mut |point| {
+        if lines.body().len() <= most {
+            lines.push(point);
+        }
+    });
+    if lines.body().len() > most { Err(Excessive::Lines) } else { Ok(()) }
+}
+
+/// What the tags take that every point about a server repeats.
+fn tags_bytes(event: &Event) -> usize {
+    let (server, others) = match event {
+        Event::Health(event) => (&event.server, 0),
+        Event::Sessions(event) => (&event.server, event.virtual_proxy.len() + event.host.len()),
+        Event::FailedPoll(event) => (&event.server, 0),
+        Event::AppNames(event) => return event.repository.len(),
+        Event::Heartbeat(_) => return 0,
+    };
+    let own = server.tags.iter().map(|(name, value)| name.len() + value.len());
+    let names = server.name.len() + server.description.len() + server.host.len();
+    own.sum::<usize>() + names + others
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::config::IncludeFields;
 use shared::envelope::Envelope;
 
-use super::push_lines;
+use super::{Excessive, MAX_LINES_BYTES, MAX_TAGS_BYTES, push_lines};
 use crate::line_protocol::Lines;
 use crate::schema::{Schema, Version};
 
@@ -28,7 +28,7 @@ pub(super) fn lines(kind: &str, data: &Value, schema: &Schema) -> Vec<String> {
     });
     let envelope = Envelope::decode(event.to_string().as_bytes()).unwrap();
     let mut lines = Lines::default();
-    push_lines(&envelope, schema, &mut lines);
+    push_lines(&envelope, schema, &mut lines).unwrap();
     let texts: Vec<String> = (0..lines.len())
         .map(|index| String::from_utf8(lines.line(index).to_vec()).unwrap())
         .map(|line| line.trim_end().trim_end_matches(" 1795248930123456789").to_owned())
@@ -411,4 +411,27 @@ fn heartbeats_and_memory() {
     let mut schema = schema(Version::V1);
     schema.memory_usage_instance = None;
     assert_eq!(lines("heartbeats", &event, &schema), [beat]);
+}
+
+#[test]
+fn a_made_up_event_does_not_exhaust_the_memory() {
+    let sessions = |tag: usize, count: usize| {
+        let session = json!({"userDirectory": "d", "userId": "u", "sessionId": "s"});
+        let event = json!({
+            "specversion": "1.0", "id": "01JD", "source": "s", "type": "qliksense.sessions.v1",
+            "time": "2026-11-21T08:15:30Z",
+            "data": {"server": {"name": "a", "host": "a:1", "tags": {"t": "x".repeat(tag)}},
+                     "poll": poll(), "virtualProxy": "/", "host": "a", "part": 1, "parts": 1,
+                     "sessionCount": 0, "excludedSessionCount": 0, "userCount": 0,
+                     "sessions": vec![session; count]},
+        });
+        let envelope = Envelope::decode(event.to_string().as_bytes()).unwrap();
+        let mut lines = Lines::default();
+        let pushed = push_lines(&envelope, &schema(Version::V1), &mut lines);
+        assert!(lines.body().len() < MAX_LINES_BYTES + 2 * MAX_TAGS_BYTES);
+        pushed
+    };
+    assert_eq!(sessions(4_000, 1_000), Ok(()), "a full part and many tags");
+    assert_eq!(sessions(500_000, 2), Err(Excessive::Tags { bytes: 500_007 }));
+    assert_eq!(sessions(60_000, 4_000), Err(Excessive::Lines));
 }
