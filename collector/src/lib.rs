@@ -3,6 +3,8 @@
 mod app_store;
 mod endpoint;
 mod failing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod health_check;
 mod honesty;
 mod http;
