@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
-use ulid::Ulid;
+use ulid::{ULID_LEN, Ulid};
 
 use crate::event::{Event, Kind};
 use crate::timestamp::Timestamp;
@@ -21,6 +21,8 @@ pub const MAX_EVENT_BYTES: usize = 900 * 1024;
 /// in after encoding and compared as text.
 const SEQUENCE_DIGITS: usize = 18;
 const SEQUENCE_MEMBER: &str = "\"sequence\":\"";
+/// What follows the digits of a sequence.
+const EPOCH_MEMBER: &str = "\",\"epoch\":\"";
 const TYPE_PREFIX: &str = "qliksense.";
 const TYPE_SUFFIX: &str = ".v1";
 const SPEC_VERSION: &str = "1.0";
@@ -135,6 +137,32 @@ impl Unnumbered {
             place.copy_from_slice(digits.as_bytes());
         }
         self.payload.into()
+    }
+}
+
+/// An event's place in the series of its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The start of the program that made it.
+    pub epoch: Ulid,
+    /// Its number in the epoch.
+    pub sequence: u64,
+}
+
+impl Place {
+    /// Finds the place of an event that this program encoded, without decoding the rest of it.
+    pub fn of(payload: &[u8]) -> Option<Self> {
+        // As above: the first match is the member, and its neighbour follows.
+        let at = payload
+            .windows(SEQUENCE_MEMBER.len())
+            .position(|window| window == SEQUENCE_MEMBER.as_bytes())?;
+        let digits = payload.get(at + SEQUENCE_MEMBER.len()..)?;
+        let (digits, rest) = digits.split_at_checked(SEQUENCE_DIGITS)?;
+        let epoch = rest.strip_prefix(EPOCH_MEMBER.as_bytes())?.get(..ULID_LEN)?;
+        Some(Self {
+            epoch: Ulid::from_string(std::str::from_utf8(epoch).ok()?).ok()?,
+            sequence: std::str::from_utf8(digits).ok()?.parse().ok()?,
+        })
     }
 }
 
@@ -275,6 +303,21 @@ mod tests {
         assert_eq!(envelope.subject, "evil \"sequence\":\"1\" \\\"sequence\":\"");
         assert_eq!(envelope.time.to_string(), "2025-11-21T08:15:30.123456789Z");
         assert_eq!(envelope.event, event);
+    }
+
+    #[test]
+    fn the_place_of_an_event_is_found_without_decoding() {
+        let origin = Origin::new("collector", "\"sequence\":\"1");
+        let evil = "evil \"sequence\":\"1\",\"epoch\":\"";
+        let time = Timestamp::now();
+        let event = Unnumbered::encode(&origin, evil, time, &app_names("qrs")).unwrap();
+        let place = Place { epoch: origin.epoch(), sequence: 4711 };
+        assert_eq!(Place::of(&event.numbered(4711)), Some(place));
+        for other in
+            ["", "{}", "\"sequence\":\"1", "\"sequence\":\"000000000000000001\",\"epoch\":\"0"]
+        {
+            assert_eq!(Place::of(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

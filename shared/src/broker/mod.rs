@@ -8,6 +8,7 @@ mod connect;
 mod dead_letter;
 pub mod embedded;
 pub mod forward;
+mod life;
 pub mod memory;
 pub mod mqtt;
 pub mod nats;
@@ -16,9 +17,11 @@ mod shrink;
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+use tokio::sync::watch;
 
 pub use connect::Broker;
 pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters};
+pub use life::{Confirmed, Life, Remembers};
 
 use crate::subject::Subject;
 
@@ -38,6 +41,19 @@ pub struct Outgoing {
 pub trait Publisher: Send + Sync {
     /// Returns once the broker has confirmed the payload.
     async fn publish(&self, outgoing: Outgoing) -> Result<(), PublishError>;
+
+    /// The broker's life, which changes when what it confirmed before is not certain any more.
+    /// Without a driver that can tell, it never does.
+    fn life(&self) -> watch::Receiver<Life> {
+        watch::channel(Life::default()).1
+    }
+
+    /// Everything that the outbox holds up to a position is confirmed, or beyond help. Gives what
+    /// the outbox has to remember of the broker from now on, should it be another one after a
+    /// restart of this program.
+    fn confirmed_through(&self, _confirmed: Confirmed) -> Option<String> {
+        None
+    }
 
     /// Leaves the broker in a way that it and others notice.
     async fn close(&self) {}

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::kept::Kept;
 use super::store::{self, Durability, Store};
 use super::{AppendError, Entry, OutboxSettings, Shared, Stored};
 use crate::timestamp::Timestamp;
@@ -40,6 +41,7 @@ pub(super) enum Command {
     },
     Settle {
         through: i64,
+        broker: Option<String>,
     },
     Flush {
         reply: oneshot::Sender<()>,
@@ -52,7 +54,8 @@ pub(super) struct Committer {
     shared: Arc<Shared>,
     max_bytes: u64,
     max_age: Option<Duration>,
-    keep_settled: Duration,
+    /// What is settled and stays; none when nothing does.
+    kept: Option<Kept>,
     /// The sequence that the next event gets.
     next_sequence: u64,
     /// Settled, but perhaps not yet in the database.
@@ -66,6 +69,8 @@ struct Group {
     /// In the order of the commands.
     steps: Vec<Step>,
     settle_through: Option<i64>,
+    /// What is to be remembered of the broker.
+    broker: Option<String>,
     /// Answered after the commit.
     flushes: Vec<oneshot::Sender<()>>,
 }
@@ -86,12 +91,14 @@ struct Append {
 impl Committer {
     pub(super) fn new(store: Store, settings: &OutboxSettings, shared: Arc<Shared>) -> Self {
         let settled_through = shared.settled.load(Ordering::Relaxed);
+        let window = settings.keep_settled;
+        let kept = (!window.is_zero()).then(|| Kept::new(window, Instant::now(), settled_through));
         Self {
             store,
             shared,
             max_bytes: settings.max_bytes,
             max_age: settings.max_age,
-            keep_settled: settings.keep_settled,
+            kept,
             next_sequence: 1,
             settled_through,
             next_expiry_check: Instant::now(),
@@ -145,11 +152,12 @@ impl Committer {
             self.settled_through = self.settled_through.max(through);
         }
         let steps = self.admit(std::mem::take(&mut group.steps));
-        if let Err(error) = self.write(&steps) {
+        let broker = group.broker.as_deref();
+        if let Err(error) = self.write(&steps, broker) {
             tracing::debug!(%error, "The outbox could not commit.");
             let marks = answer(steps, &Err(append_error(&error)));
             // What leaves makes room, so it must not wait for what comes.
-            if let Err(error) = self.write(&marks) {
+            if let Err(error) = self.write(&marks, broker) {
                 tracing::debug!(%error, "The outbox could not settle.");
             }
         } else {
@@ -183,7 +191,7 @@ impl Committer {
     }
 
     /// Writes everything in one transaction, then tells the handles.
-    fn write(&mut self, steps: &[Step]) -> Result<(), rusqlite::Error> {
+    fn write(&mut self, steps: &[Step], broker: Option<&str>) -> Result<(), rusqlite::Error> {
         let durability =
             if steps.iter().any(Step::has_events) { Durability::Disk } else { Durability::Process };
         let expire_before = self.expiry();
@@ -193,7 +201,7 @@ impl Committer {
         let mut last = *self.shared.committed.borrow();
         let mut taken = Vec::new();
         let mut expired = 0;
-        let keep_settled = self.keep_settled;
+        let kept = &mut self.kept;
         // What is settled stays only as long as it takes no room from what is not.
         let crowded = self.store.used_bytes()? > self.max_bytes / CROWDED_DIVISOR;
         self.store.transaction(durability, |transaction| {
@@ -227,15 +235,14 @@ impl Committer {
                 expired = through - settled;
                 settled = through;
             }
-            if keep_settled.is_zero() || crowded {
+            let Some(kept) = kept else {
                 store::delete_through(transaction, settled)?;
-            } else {
-                store::remember_settled(transaction, settled)?;
-                let kept_from = now.minus(keep_settled);
-                if let Some(old) = store::older_than(transaction, kept_from, DELETED_AT_ONCE)? {
-                    store::delete_through(transaction, old.min(settled))?;
-                }
-            }
+                return Ok(());
+            };
+            store::remember_settled(transaction, settled, broker)?;
+            let kept_long_enough = kept.settle(Instant::now(), settled);
+            let let_go = if crowded { settled } else { kept_long_enough };
+            store::delete_some_through(transaction, let_go, DELETED_AT_ONCE)?;
             Ok(())
         })?;
         self.report(sequence, settled, last, expired);
@@ -319,8 +326,9 @@ impl Group {
                     at_once.steps.push(Step::Mark { endpoint, sent });
                     at_once.flushes.push(reply);
                 }
-                Command::Settle { through } => {
+                Command::Settle { through, broker } => {
                     at_once.settle_through = at_once.settle_through.max(Some(through));
+                    at_once.broker = broker.or(at_once.broker);
                 }
                 // Behind the events that came before it.
                 Command::Flush { reply } => self.flushes.push(reply),
@@ -332,6 +340,7 @@ impl Group {
     fn append(&mut self, other: Self) {
         self.steps.extend(other.steps);
         self.settle_through = self.settle_through.max(other.settle_through);
+        self.broker = other.broker.or(self.broker.take());
         self.flushes.extend(other.flushes);
     }
 

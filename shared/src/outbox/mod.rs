@@ -7,6 +7,7 @@
 //! their own ([`OutboxReader`]). Events leave from the front, in order.
 
 mod committer;
+mod kept;
 mod lock;
 mod metrics;
 mod reader;
@@ -45,7 +46,8 @@ pub struct OutboxSettings {
     pub max_bytes: u64,
     /// Age beyond which events are given up; none keeps them for ever.
     pub max_age: Option<Duration>,
-    /// How long an event stays after it was settled, in case the broker forgets it.
+    /// How long an event stays after it was settled, in case the broker forgets it. It is let go
+    /// earlier when the outbox is more than half full, and not as long as nothing more is settled.
     pub keep_settled: Duration,
 }
 
@@ -169,6 +171,9 @@ struct Shared {
     expired: AtomicU64,
     /// The last position that was there when this process began.
     found: i64,
+    identity: String,
+    /// What was remembered of the broker when this process began.
+    broker: Option<String>,
     taps: broadcast::Sender<Stored>,
     _lock: DirectoryLock,
 }
@@ -186,6 +191,8 @@ impl Outbox {
             appended: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             found: contents.last,
+            identity: contents.identity,
+            broker: contents.broker,
             taps: broadcast::Sender::new(TAPPED_EVENTS),
             _lock: lock,
         });
@@ -231,7 +238,23 @@ impl Outbox {
     /// Settles everything up to and including `position`: it is stored, or a broker has it.
     pub async fn settle_through(&self, position: i64) {
         // The committer ends only with the process, and then the events stay for the next one.
-        let _closed = self.commands.send(Command::Settle { through: position }).await;
+        let _closed = self.commands.send(Command::Settle { through: position, broker: None }).await;
+    }
+
+    /// The same, and remembers in the same commit what the broker was when it confirmed.
+    pub async fn settle_and_remember(&self, position: i64, broker: String) {
+        let settle = Command::Settle { through: position, broker: Some(broker) };
+        let _closed = self.commands.send(settle).await;
+    }
+
+    /// Its name, unlike that of any other outbox, for as long as its file lives.
+    pub fn identity(&self) -> &str {
+        &self.shared.identity
+    }
+
+    /// What was remembered of the broker when this process began.
+    pub fn remembered_broker(&self) -> Option<&str> {
+        self.shared.broker.as_deref()
     }
 
     /// Waits until everything commanded so far is on the disk.

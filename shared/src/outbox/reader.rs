@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, Error, OpenFlags, params};
+use rusqlite::{Connection, Error, OpenFlags, OptionalExtension as _, params};
 use tokio::sync::watch;
 
 use super::{OpenError, Shared, Stored};
 use crate::subject::Subject;
+use crate::timestamp::Timestamp;
 
 /// Payload bytes read at once: bounds memory when events are large.
 const BYTES_AT_ONCE: usize = 8 << 20;
@@ -55,6 +56,22 @@ impl OutboxReader {
         }
     }
 
+    /// The first event after `position`, and when it was appended; unlike `read_after` this does not
+    /// wait for one.
+    pub async fn first_after(&self, position: i64) -> Result<Option<(i64, Timestamp)>, ReadError> {
+        let connection = Arc::clone(&self.connection);
+        let read = tokio::task::spawn_blocking(move || {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            first(&connection, position)
+        });
+        Ok(read.await.map_err(|_ended| ReadError::Closed)??)
+    }
+
+    /// The last position in the outbox.
+    pub fn last(&self) -> i64 {
+        *self.committed.borrow()
+    }
+
     /// Whether the event at `position` was there before this process began.
     pub fn is_from_before(&self, position: i64) -> bool {
         position <= self.shared.found
@@ -80,6 +97,14 @@ pub enum ReadError {
     /// The database cannot be read.
     #[error("the outbox cannot be read")]
     Unreadable(#[from] Error),
+}
+
+fn first(connection: &Connection, position: i64) -> Result<Option<(i64, Timestamp)>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT position, appended FROM events WHERE position > ?1 ORDER BY position LIMIT 1",
+    )?;
+    let row = statement.query_row([position], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(row.map(|(position, nanos)| (position, Timestamp::from_nanos(nanos))))
 }
 
 fn select(connection: &Connection, position: i64, limit: usize) -> Result<Vec<Stored>, Error> {

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Transaction, params};
+use ulid::Ulid;
 
 use super::{OpenError, OpenTick, OutboxSettings};
 use crate::timestamp::Timestamp;
 
 const FILE: &str = "outbox.sqlite";
-const SCHEMA_VERSION: i64 = 1;
-const SCHEMA: &str = "
+/// What makes each version of the schema out of the one before; the first one out of nothing.
+const VERSIONS: [&str; 2] = [
+    "
     CREATE TABLE events (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
         appended INTEGER NOT NULL,
@@ -25,7 +27,11 @@ const SCHEMA: &str = "
         endpoint TEXT PRIMARY KEY,
         sent INTEGER NOT NULL,
         open INTEGER NOT NULL
-    ) WITHOUT ROWID;";
+    ) WITHOUT ROWID;",
+    "
+    ALTER TABLE progress ADD COLUMN identity TEXT;
+    ALTER TABLE progress ADD COLUMN broker TEXT;",
+];
 /// What the log may keep on disk after a checkpoint, in bytes.
 const LOG_SIZE: i64 = 16 << 20;
 /// Free pages kept for what comes next; more are given back to the disk.
@@ -49,6 +55,10 @@ pub(super) struct Contents {
     pub(super) settled: i64,
     /// The last position ever given.
     pub(super) last: i64,
+    /// The outbox's name for ever.
+    pub(super) identity: String,
+    /// What was remembered of the broker.
+    pub(super) broker: Option<String>,
     pub(super) open_ticks: Vec<OpenTick>,
 }
 
@@ -73,11 +83,12 @@ impl Store {
         prepare(&connection).map_err(damaged)?;
         let found: i64 =
             connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
-        if found > SCHEMA_VERSION {
-            return Err(OpenError::Newer { file, found, known: SCHEMA_VERSION });
+        let known = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+        if found > known {
+            return Err(OpenError::Newer { file, found, known });
         }
-        if found == 0 {
-            create(&connection).map_err(damaged)?;
+        if found < known {
+            migrate(&connection, found, known).map_err(damaged)?;
         }
         let contents = contents(&connection).map_err(damaged)?;
         let page_size: i64 =
@@ -148,14 +159,35 @@ pub(super) fn insert(
     Ok(transaction.last_insert_rowid())
 }
 
-/// Remembers what is settled, for events that stay after it.
-pub(super) fn remember_settled(transaction: &Transaction<'_>, position: i64) -> Result<(), Error> {
-    transaction.prepare_cached("UPDATE progress SET settled = ?1")?.execute([position])?;
+/// Remembers what is settled, for events that stay after it, and what was learnt of the broker that
+/// has them.
+pub(super) fn remember_settled(
+    transaction: &Transaction<'_>,
+    position: i64,
+    broker: Option<&str>,
+) -> Result<(), Error> {
+    transaction
+        .prepare_cached("UPDATE progress SET settled = ?1, broker = coalesce(?2, broker)")?
+        .execute(params![position, broker])?;
     Ok(())
 }
 
 pub(super) fn delete_through(transaction: &Transaction<'_>, position: i64) -> Result<usize, Error> {
     transaction.prepare_cached("DELETE FROM events WHERE position <= ?1")?.execute([position])
+}
+
+/// Deletes from the front, not beyond `position` and not more than `at_most`.
+pub(super) fn delete_some_through(
+    transaction: &Transaction<'_>,
+    position: i64,
+    at_most: i64,
+) -> Result<usize, Error> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM events WHERE position <= ?1
+             AND position < (SELECT min(position) FROM events) + ?2",
+        )?
+        .execute([position, at_most])
 }
 
 /// The last position that was appended before `moment`, when the front is that old.
@@ -201,9 +233,18 @@ fn prepare(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-fn create(connection: &Connection) -> Result<(), Error> {
-    connection
-        .execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+/// Makes the newest version out of the one that was found, or leaves it as it is.
+fn migrate(connection: &Connection, found: i64, known: i64) -> Result<(), Error> {
+    let transaction = connection.unchecked_transaction()?;
+    for version in VERSIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(version)?;
+    }
+    transaction.execute(
+        "UPDATE progress SET identity = ?1 WHERE identity IS NULL",
+        [Ulid::generate().to_string()],
+    )?;
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()
 }
 
 fn contents(connection: &Connection) -> Result<Contents, Error> {
@@ -213,8 +254,10 @@ fn contents(connection: &Connection) -> Result<Contents, Error> {
     let last = given.unwrap_or(0);
     let first: Option<i64> =
         connection.query_row("SELECT min(position) FROM events", [], |row| row.get(0))?;
-    let remembered: i64 =
-        connection.query_row("SELECT settled FROM progress", [], |row| row.get(0))?;
+    let (remembered, identity, broker): (i64, String, Option<String>) =
+        connection.query_row("SELECT settled, identity, broker FROM progress", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let gone = first.unwrap_or(last + 1) - 1;
     let mut statement = connection.prepare("SELECT endpoint, sent, open FROM ticks")?;
     let open_ticks = statement
@@ -226,5 +269,5 @@ fn contents(connection: &Connection) -> Result<Contents, Error> {
             })
         })?
         .collect::<Result<_, _>>()?;
-    Ok(Contents { settled: gone.max(remembered).min(last), last, open_ticks })
+    Ok(Contents { settled: gone.max(remembered).min(last), last, identity, broker, open_ticks })
 }

@@ -208,3 +208,77 @@ async fn settled_events_stay_as_long_as_asked_and_are_not_read_again() {
     assert_eq!(left.len(), 2);
     assert_eq!(left[0], stored[2].id);
 }
+
+#[tokio::test]
+async fn a_crowded_outbox_keeps_of_what_is_settled_what_fits_into_its_half() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = OutboxSettings {
+        max_bytes: 400_000,
+        keep_settled: Duration::from_mins(5),
+        ..settings(&directory)
+    };
+    let outbox = Outbox::open(&keeping).unwrap();
+    let taken = loop {
+        if outbox.append(vec![entry(&"a".repeat(9_000))], None).await.is_err() {
+            break outbox.appended();
+        }
+    };
+    outbox.settle_through(i64::try_from(taken).unwrap()).await;
+    outbox.flush().await;
+    outbox.append(vec![entry("b")], None).await.unwrap();
+    assert_eq!((outbox.depth(), read(&outbox, 0).await.len()), (1, 1), "{taken} were taken");
+}
+
+#[tokio::test]
+async fn an_outbox_has_a_name_and_remembers_the_broker() {
+    let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let keeping = OutboxSettings { keep_settled: Duration::from_mins(5), ..settings(&directory) };
+    let outbox = Outbox::open(&keeping).unwrap();
+    let identity = outbox.identity().to_owned();
+    assert_ne!(identity, Outbox::open(&settings(&other)).unwrap().identity());
+    assert_eq!(outbox.remembered_broker(), None);
+    outbox.append(vec![entry("a"), entry("b")], None).await.unwrap();
+    outbox.settle_and_remember(1, "one".to_owned()).await;
+    outbox.settle_and_remember(2, "two".to_owned()).await;
+    outbox.settle_through(2).await;
+    outbox.flush().await;
+    let outbox = reopened(outbox, &keeping).await;
+    assert_eq!(outbox.identity(), identity);
+    assert_eq!(outbox.remembered_broker(), Some("two"));
+}
+
+/// A file as the first version made it.
+#[tokio::test]
+async fn an_older_file_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = OutboxSettings { keep_settled: Duration::from_mins(5), ..settings(&directory) };
+    let outbox = Outbox::open(&keeping).unwrap();
+    outbox.append(vec![entry("a"), entry("b"), entry("c")], None).await.unwrap();
+    outbox.settle_through(1).await;
+    outbox.flush().await;
+    let outbox = {
+        drop(reopened(outbox, &keeping).await);
+        let file = rusqlite::Connection::open(keeping.directory.join("outbox.sqlite")).unwrap();
+        file.execute_batch(
+            "ALTER TABLE progress DROP COLUMN identity; ALTER TABLE progress DROP COLUMN broker;
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(file);
+        tokio::time::timeout(PATIENCE, async {
+            loop {
+                match Outbox::open(&keeping) {
+                    Ok(outbox) => return outbox,
+                    Err(OpenError::InUse { .. }) => tokio::task::yield_now().await,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        })
+        .await
+        .unwrap()
+    };
+    assert_eq!((outbox.depth(), outbox.settled()), (2, 1));
+    assert_eq!(outbox.identity().len(), 26);
+    let identity = outbox.identity().to_owned();
+    assert_eq!(reopened(outbox, &keeping).await.identity(), identity);
+}
