@@ -120,7 +120,7 @@ pub fn forwarder(frame: &mut Frame, outbox: &Outbox, broker: &Broker) -> Result<
     let directory = &config.collector.outbox.directory;
     let limit = config.broker.dead_letters_max_bytes;
     let refused: Arc<dyn DeadLetters> = Arc::new(EmbeddedDeadLetters::open(directory, limit)?);
-    let forwarder = Forwarder::new(outbox, broker.publisher(), refused)?;
+    let forwarder = Forwarder::new(outbox, broker.publisher_for(outbox), refused)?;
     let registry = frame.registry.sub_registry_with_prefix(PROGRAM.process);
     registry.register_collector(Box::new(outbox.clone()));
     registry.register_collector(Box::new(forwarder.forwarded()));

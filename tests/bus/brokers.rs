@@ -11,7 +11,7 @@ pub(crate) trait SharedBroker: Sized {
     /// Starts it (again) over what it kept.
     async fn restart(&mut self);
 
-    /// Ends it the hardest way after which it keeps what it confirmed.
+    /// Kills it.
     async fn fell(&mut self);
 
     /// The section `broker` for it.
@@ -70,10 +70,9 @@ impl SharedBroker for MqttBroker {
         self.0.restart().await;
     }
 
-    /// mosquitto writes its database when it is asked to end; a kill makes it forget, which is a
-    /// story of its own.
+    /// Everything that it confirmed since its last snapshot is gone; here there never was one.
     async fn fell(&mut self) {
-        self.0.stop().await;
+        self.0.kill();
     }
 
     fn section(&self) -> String {

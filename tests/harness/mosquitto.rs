@@ -1,5 +1,6 @@
 //! A real mosquitto, configured to keep what it is given.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -77,6 +78,20 @@ impl Mosquitto {
     /// Kills it: what it has not saved is gone.
     pub fn kill(&mut self) {
         drop(self.process.take());
+    }
+
+    /// Lets it write what it has to its database, and waits until it has: a kill forgets what comes
+    /// later.
+    pub async fn save(&self) {
+        let process = self.process.as_ref().expect("it was started");
+        let database = self.directory.path().join("mosquitto.db");
+        let written = || {
+            let file = std::fs::metadata(&database).ok()?;
+            Some((file.ino(), file.modified().ok()?))
+        };
+        let before = written();
+        process.signal("USR1");
+        eventually("mosquitto to save", || async { (written() != before).then_some(()) }).await;
     }
 
     /// Its port.

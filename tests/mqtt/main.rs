@@ -11,6 +11,7 @@
 
 mod consuming;
 mod dead_letters;
+mod forgetful;
 mod publishing;
 mod scripted;
 mod security;

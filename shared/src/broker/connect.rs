@@ -8,6 +8,7 @@ use super::mqtt::{MqttConsumer, MqttDeadLetters, MqttPublisher, MqttSettings};
 use super::nats::{ConnectError, Nats, NatsSettings, Timing};
 use super::{Consumer, DeadLetters, Publisher};
 use crate::config::{self, Transport};
+use crate::outbox::Outbox;
 use crate::readiness::Readiness;
 
 /// A broker of its own, between programs; the embedded one is none.
@@ -69,6 +70,17 @@ impl Broker {
             Driver::Nats(nats) => nats.publisher(),
             Driver::Mqtt { settings, readiness } => {
                 Arc::new(MqttPublisher::start(settings, readiness.dependency(BROKER)))
+            }
+        }
+    }
+
+    /// Publishes what an outbox holds, and finds out what the broker has forgotten of it.
+    pub fn publisher_for(&self, outbox: &Outbox) -> Arc<dyn Publisher> {
+        match &self.driver {
+            Driver::Nats(nats) => nats.publisher(),
+            Driver::Mqtt { settings, readiness } => {
+                let dependency = readiness.dependency(BROKER);
+                Arc::new(MqttPublisher::start_for(settings, outbox.identity(), dependency))
             }
         }
     }

@@ -90,7 +90,7 @@ impl Publisher for Moody {
 
 struct House {
     settings: OutboxSettings,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     outbox: Outbox,
     moody: Arc<Moody>,
     refused: MemoryBroker,
@@ -111,7 +111,7 @@ impl House {
         };
         let outbox = Outbox::open(&settings).unwrap();
         let (moody, refused) = (Arc::default(), MemoryBroker::default());
-        Self { settings, _directory: directory, outbox, moody, refused }
+        Self { settings, directory, outbox, moody, refused }
     }
 
     /// With this many events in the outbox, whose ids it gives.
@@ -132,7 +132,7 @@ impl House {
 
     /// The program ends, and another one begins with another publisher.
     async fn restarted(self) -> Self {
-        let Self { settings, _directory, outbox, refused, .. } = self;
+        let Self { settings, directory, outbox, refused, .. } = self;
         drop(outbox);
         let outbox = tokio::time::timeout(PATIENCE, async {
             loop {
@@ -143,7 +143,7 @@ impl House {
             }
         });
         let outbox = outbox.await.unwrap();
-        Self { settings, _directory, outbox, moody: Arc::default(), refused }
+        Self { settings, directory, outbox, moody: Arc::default(), refused }
     }
 
     /// Waits until everything up to `position` is settled.

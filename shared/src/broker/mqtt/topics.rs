@@ -41,6 +41,16 @@ impl Topics {
         Some((group, number.parse().ok()?))
     }
 
+    /// How far the events of an outbox are confirmed.
+    pub(super) fn mark(&self, instance: &str, outbox: &str) -> String {
+        format!("{}/marks/{}/{}", self.root, Token::new(instance), Token::new(outbox))
+    }
+
+    /// Where a publisher tells itself that the mark, if there is one, has come.
+    pub(super) fn end_of_mark(&self, instance: &str, outbox: &str) -> String {
+        format!("{}/end", self.mark(instance, outbox))
+    }
+
     /// What the members of a group share: every kind of event, and what is put back.
     pub(super) fn shared(&self, group: &str) -> Vec<String> {
         let kinds = Kind::ALL.into_iter().map(Kind::name).chain([REPLAY]);
@@ -74,6 +84,7 @@ mod tests {
         assert_eq!(topics.status("collector", "host.a"), "site/qlik/v1/status/collector/host%2Ea");
         assert_eq!(topics.slot("influxdb", 3), "site/qlik/v1/slots/influxdb/3");
         assert_eq!(topics.dead_letter("g", "01J/x"), "site/qlik/v1/dead-letters/g/01J%2Fx");
+        assert_eq!(topics.mark("host.a", "01JD"), "site/qlik/v1/marks/host%2Ea/01JD");
         let shared = topics.shared("g");
         assert_eq!(shared.len(), 6);
         assert_eq!(shared[0], "$share/g/site/qlik/v1/health/#");

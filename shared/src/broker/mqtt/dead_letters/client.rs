@@ -95,11 +95,8 @@ impl Role for DeadLettersRole {
             Event::Incoming(Packet::SubAck(suback)) => {
                 subscribed::check(&suback, "the dead letters")?;
                 if let Some(flight) = &self.flight {
-                    flight.publish_first(Publication {
-                        topic: self.end_topic.clone(),
-                        payload: Bytes::from_static(END),
-                        retain: false,
-                    });
+                    let end = Bytes::from_static(END);
+                    flight.publish_first(Publication::new(self.end_topic.clone(), end));
                 }
             }
             Event::Incoming(Packet::Publish(publish)) => self.note(&publish),

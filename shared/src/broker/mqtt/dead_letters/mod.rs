@@ -91,7 +91,8 @@ impl MqttDeadLetters {
         topic: &str,
         payload: Bytes,
     ) -> Result<(), PublishError> {
-        let publication = Publication { topic: topic.to_owned(), payload, retain: true };
+        let publication =
+            Publication { retain: true, ..Publication::new(topic.to_owned(), payload) };
         confirm::retained(flight.publish(publication).await?, topic)
     }
 

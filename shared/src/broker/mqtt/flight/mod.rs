@@ -12,7 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use rumqttc::Outgoing as Sent;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, Packet, PubAck, PubAckReason, Publish};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, Packet, PubAck, PubAckReason, Publish, PublishProperties,
+};
 use rumqttc::v5::{AsyncClient, Event};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -40,6 +42,22 @@ pub(super) struct Publication {
     pub(super) topic: String,
     pub(super) payload: Bytes,
     pub(super) retain: bool,
+    /// How long the broker keeps it; for ever when none.
+    pub(super) expiry_seconds: Option<u32>,
+}
+
+impl Publication {
+    /// Neither retained nor ever too old.
+    pub(super) fn new(topic: String, payload: Bytes) -> Self {
+        Self { topic, payload, retain: false, expiry_seconds: None }
+    }
+
+    fn properties(&self) -> PublishProperties {
+        PublishProperties {
+            message_expiry_interval: self.expiry_seconds,
+            ..PublishProperties::default()
+        }
+    }
 }
 
 /// The publishes of one connection.
@@ -96,8 +114,7 @@ impl Flight {
 
     /// How large a payload on this topic may be, as far as the broker has said it.
     pub(super) fn max_payload(&self, topic: &str) -> usize {
-        let publication =
-            Publication { topic: topic.to_owned(), payload: Bytes::new(), retain: true };
+        let publication = Publication::new(topic.to_owned(), Bytes::new());
         let around = size(&publication) + LENGTH_BYTES;
         self.max_packet_bytes.unwrap_or(MAX_PACKET_BYTES).saturating_sub(around)
     }
@@ -123,7 +140,8 @@ impl Flight {
 
     fn start(&self, publication: Publication) -> Result<oneshot::Receiver<Answer>, PublishError> {
         let bytes = size(&publication);
-        let Publication { topic, payload, retain } = publication;
+        let properties = publication.properties();
+        let Publication { topic, payload, retain, .. } = publication;
         let (answer, answered) = oneshot::channel();
         let mut state = self.lock();
         if let Some(why) = &state.over {
@@ -131,7 +149,7 @@ impl Flight {
         }
         // Under the lock, so that both queues have the same order.
         self.client
-            .try_publish(topic, QoS::AtLeastOnce, retain, payload)
+            .try_publish_with_properties(topic, QoS::AtLeastOnce, retain, payload, properties)
             .map_err(|_full| unavailable("the queue to the broker is full"))?;
         state.queued.push_back(Pending { bytes, answer });
         Ok(answered)
@@ -214,7 +232,8 @@ impl Flight {
 
 fn size(publication: &Publication) -> usize {
     let Publication { topic, payload, .. } = publication;
-    let publish = Publish::new(topic.as_str(), QoS::AtLeastOnce, payload.clone(), None);
+    let properties = Some(publication.properties());
+    let publish = Publish::new(topic.as_str(), QoS::AtLeastOnce, payload.clone(), properties);
     publish.size() + PACKET_ID_BYTES
 }
 

@@ -33,7 +33,7 @@ fn flight(receive_max: u16, max_packet_size: Option<u32>) -> (Arc<Flight>, Event
 }
 
 fn publication(bytes: usize) -> Publication {
-    Publication { topic: "t".to_owned(), payload: vec![0; bytes].into(), retain: false }
+    Publication::new("t".to_owned(), vec![0; bytes].into())
 }
 
 /// Publishes without waiting, as several tasks do; in the order of the calls.

@@ -1,7 +1,12 @@
 //! Publishes events, as soon as every consumer group has a session that keeps them.
 //!
+//! For an outbox it also keeps a mark at the broker, by which it is seen what the broker forgot.
 //! Nothing is repeated here: what is not confirmed is an error, and the caller publishes it again
 //! from the outbox. The broker says `online` for us, and `offline` when we are gone without a word.
+
+mod mark;
+mod marks;
+mod role;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,19 +14,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, Publish};
-use rumqttc::v5::{AsyncClient, Event, MqttOptions};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
+use self::marks::Marks;
+use self::role::PublisherRole;
 use super::endpoint::Endpoint;
-use super::failure::Failure;
-use super::flight::{Flight, MAX_IN_FLIGHT, Publication};
-use super::link::{Link, Role};
+use super::flight::{Flight, Publication};
+use super::link::Link;
 use super::registry::Registry;
 use super::report::Report;
 use super::topics::Topics;
-use super::{MqttSettings, confirm, subscribed};
-use crate::broker::{Outgoing, PublishError, Publisher};
+use super::{MqttSettings, confirm};
+use crate::broker::{Confirmed, Life, Outgoing, PublishError, Publisher};
 use crate::readiness::Dependency;
 use crate::subject::Token;
 
@@ -29,12 +34,15 @@ const ONLINE: &str = "online";
 const OFFLINE: &str = "offline";
 /// How long the broker may take to confirm that we are offline; the last will says it otherwise.
 const OFFLINE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How far a mark may be behind: what was confirmed since is published again on a new connection.
+const MARK_EVERY: Duration = Duration::from_secs(1);
 
 /// Publishes to an MQTT broker, with a confirmation for each event.
 #[derive(Debug)]
 pub struct MqttPublisher {
     shared: Arc<Shared>,
     link: Link,
+    _marking: Option<AbortOnDropHandle<()>>,
 }
 
 /// What the event loop's task and the callers have in common.
@@ -45,42 +53,59 @@ struct Shared {
     /// The connection, once its subscription stands.
     flight: Mutex<Option<Arc<Flight>>>,
     registry: Mutex<Registry>,
+    /// None when nobody would publish again.
+    marks: Option<Marks>,
     report: Report,
     /// The broker took an event from us, and would not confirm it.
     unheard: AtomicBool,
+    /// The broker takes no marks, which was said.
+    unmarked: AtomicBool,
 }
 
 impl MqttPublisher {
     /// Starts to connect, and goes on for as long as it lives; `dependency` says how that goes.
     pub fn start(settings: &MqttSettings, dependency: Dependency) -> Self {
+        Self::start_with(settings, dependency, None)
+    }
+
+    /// The same for an outbox, by its name, which can publish again what the broker has forgotten.
+    pub fn start_for(settings: &MqttSettings, outbox: &str, dependency: Dependency) -> Self {
+        Self::start_with(settings, dependency, Some(outbox))
+    }
+
+    fn start_with(settings: &MqttSettings, dependency: Dependency, outbox: Option<&str>) -> Self {
         let MqttSettings { topic_prefix, broker, process, instance } = settings;
         let topics = Topics::new(topic_prefix);
         let shared = Arc::new(Shared {
             status_topic: topics.status(process, instance),
-            topics,
             flight: Mutex::default(),
             registry: Mutex::new(Registry::new(&broker.groups)),
+            marks: outbox.map(|outbox| Marks::new(&topics, instance, outbox, &broker.groups)),
+            topics,
             report: Report::new(dependency, 1),
             unheard: AtomicBool::default(),
+            unmarked: AtomicBool::default(),
         });
-        let role = PublisherRole {
-            client_id: format!("{topic_prefix}-{process}-{}", Token::new(instance)),
-            shared: Arc::clone(&shared),
-            flight: None,
-        };
-        Self { shared, link: Link::start(Endpoint::new(broker), role) }
+        let client_id = format!("{topic_prefix}-{process}-{}", Token::new(instance));
+        let role = PublisherRole::new(client_id, Arc::clone(&shared));
+        let link = Link::start(Endpoint::new(broker), role);
+        let marking =
+            outbox.map(|_| AbortOnDropHandle::new(tokio::spawn(keep_marks(Arc::clone(&shared)))));
+        Self { shared, link, _marking: marking }
     }
 
     /// Says offline and leaves. Publishes on their way are confirmed first, or fail.
     pub async fn close(&self) {
-        let flight = self.shared.flight().take();
-        if let Some(flight) = flight {
-            let said = flight.publish(self.shared.status(OFFLINE));
-            if tokio::time::timeout(OFFLINE_TIMEOUT, said).await.is_err() {
-                tracing::warn!(
-                    "The broker did not take the status in time; the last will says it."
-                );
+        let said = async {
+            self.shared.publish_mark().await;
+            let flight = self.shared.flight().take();
+            if let Some(flight) = flight {
+                // The last will says it otherwise.
+                let _unsaid = flight.publish(self.shared.status(OFFLINE)).await;
             }
+        };
+        if tokio::time::timeout(OFFLINE_TIMEOUT, said).await.is_err() {
+            tracing::warn!("The broker did not take the status in time; the last will says it.");
         }
         self.link.close().await;
     }
@@ -92,10 +117,39 @@ impl Publisher for MqttPublisher {
         let flight = self.shared.ready()?;
         let topic = outgoing.subject.as_topic().to_owned();
         let payload = outgoing.payload;
-        let answer = flight.publish(Publication { topic, payload, retain: false }).await?;
+        let answer = flight.publish(Publication::new(topic, payload)).await?;
         let confirmed = confirm::event(answer, outgoing.subject.as_topic());
         self.shared.heard(&confirmed);
         confirmed
+    }
+
+    fn life(&self) -> watch::Receiver<Life> {
+        match &self.shared.marks {
+            Some(marks) => marks.lives(),
+            None => watch::channel(Life::default()).1,
+        }
+    }
+
+    /// The mark at the broker is all the memory that is needed.
+    fn confirmed_through(&self, confirmed: Confirmed) -> Option<String> {
+        if let Some(marks) = &self.shared.marks {
+            marks.confirm(confirmed);
+        }
+        None
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+}
+
+/// Keeps the mark at most [`MARK_EVERY`] behind what is confirmed.
+async fn keep_marks(shared: Arc<Shared>) {
+    let Some(marks) = &shared.marks else { return };
+    loop {
+        marks.wanted().await;
+        shared.publish_mark().await;
+        tokio::time::sleep(MARK_EVERY).await;
     }
 }
 
@@ -110,7 +164,28 @@ impl Shared {
 
     fn status(&self, status: &'static str) -> Publication {
         let topic = self.status_topic.clone();
-        Publication { topic, payload: Bytes::from_static(status.as_bytes()), retain: true }
+        let payload = Bytes::from_static(status.as_bytes());
+        Publication { retain: true, ..Publication::new(topic, payload) }
+    }
+
+    /// Publishes the mark, when there is something new to mark and a connection.
+    async fn publish_mark(&self) {
+        // The connection first: a mark must not reach one that may have forgotten what it covers.
+        let Some(flight) = self.flight().clone() else { return };
+        let Some(due) = self.marks.as_ref().and_then(Marks::due) else { return };
+        let topic = due.topic.clone();
+        // A connection that breaks is followed by one that finds out what was marked.
+        let Ok(reason) = flight.publish(due).await else { return };
+        match confirm::retained(reason, &topic) {
+            Ok(()) => self.unmarked.store(false, Ordering::Relaxed),
+            Err(error) if self.unmarked.swap(true, Ordering::Relaxed) => {
+                tracing::debug!("The mark was not taken: {error}");
+            }
+            Err(error) => tracing::warn!(
+                "The mark was not taken, so more than needed is published again on the next \
+                 connection: {error}"
+            ),
+        }
     }
 
     /// The connection, when events can be published on it.
@@ -161,82 +236,5 @@ impl Shared {
                 }
             }
         }
-    }
-}
-
-/// The publisher's side of the event loop.
-struct PublisherRole {
-    client_id: String,
-    shared: Arc<Shared>,
-    flight: Option<Arc<Flight>>,
-}
-
-impl PublisherRole {
-    fn note(&self, publish: &Publish) {
-        let topic = String::from_utf8_lossy(&publish.topic);
-        let Some((group, slot)) = self.shared.topics.slot_of(&topic) else { return };
-        let expiry = publish.properties.as_ref().and_then(|p| p.message_expiry_interval);
-        let expires_in = expiry.map(|seconds| Duration::from_secs(seconds.into()));
-        self.shared.registry().note(group, slot, publish.payload.is_empty(), expires_in);
-        self.shared.review();
-    }
-
-    fn end(&mut self, failure: &Failure) {
-        self.shared.flight().take();
-        self.shared.report.down(0, &failure.why);
-        if let Some(flight) = self.flight.take() {
-            flight.fail(failure);
-        }
-    }
-}
-
-impl Role for PublisherRole {
-    fn client_id(&mut self) -> String {
-        self.client_id.clone()
-    }
-
-    fn prepare(&self, options: &mut MqttOptions) {
-        let topic = &self.shared.status_topic;
-        let will = LastWill::new(topic, OFFLINE, QoS::AtLeastOnce, true, None);
-        options.set_last_will(will).set_outgoing_inflight_upper_limit(MAX_IN_FLIGHT);
-    }
-
-    fn connected(&mut self, client: &AsyncClient, connack: &ConnAck) -> Result<(), Failure> {
-        self.shared.registry().forget();
-        self.flight = Some(Arc::new(Flight::new(client.clone(), connack)));
-        client
-            .try_subscribe(self.shared.topics.slots(), QoS::AtLeastOnce)
-            .map_err(|error| Failure::new(error.to_string()))
-    }
-
-    fn handle(&mut self, event: Event) -> Result<(), Failure> {
-        if let Some(flight) = &self.flight {
-            flight.observe(&event)?;
-        }
-        match event {
-            Event::Incoming(Packet::SubAck(suback)) => {
-                subscribed::check(&suback, &self.shared.topics.slots())?;
-                // Only now: until it was answered, the subscription held a packet id.
-                if let Some(flight) = &self.flight {
-                    flight.publish_first(self.shared.status(ONLINE));
-                    *self.shared.flight() = Some(Arc::clone(flight));
-                }
-                self.shared.review();
-            }
-            Event::Incoming(Packet::Publish(publish)) => self.note(&publish),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn lost(&mut self, failure: &Failure) {
-        self.end(failure);
-    }
-}
-
-impl Drop for PublisherRole {
-    /// Nobody waits for a confirmation that can come no more.
-    fn drop(&mut self) {
-        self.end(&Failure::new("the publisher is closed"));
     }
 }
