@@ -10,6 +10,8 @@ use crate::event::{Kind, Source};
 
 /// Version of the subjects and of the events on them.
 const VERSION: &str = "v1";
+/// Stands before the kind where an event is published that was put back from the dead letters.
+const REPLAY: &str = "replay";
 /// Longest token. Beyond it MQTT topics and NATS subjects become unwieldy, and a digest takes over.
 const MAX_TOKEN: usize = 120;
 /// What is kept of a token that is too long.
@@ -142,6 +144,54 @@ impl Subject {
     pub fn to_nats(&self) -> String {
         self.0.replace('/', ".")
     }
+
+    /// Where an event of this subject is published again after it was a dead letter; none when this
+    /// is no subject of ours.
+    pub fn for_replay(&self) -> Option<Self> {
+        let (root, tail) = self.split()?;
+        Some(Self(format!("{root}/{REPLAY}/{}", not_replayed(tail))))
+    }
+
+    /// The subject on which an event was published first, when this is where it is published again.
+    pub fn before_replay(&self) -> Option<Self> {
+        let (root, tail) = self.split()?;
+        let first = not_replayed(tail);
+        (first.len() < tail.len()).then(|| Self(format!("{root}/{first}")))
+    }
+
+    /// The kind, and what the event is about with the names as they were before they became tokens:
+    /// for people, since names may hold anything.
+    pub fn for_people(&self) -> Option<(&str, String)> {
+        let (kind, about) = not_replayed(self.split()?.1).split_once('/')?;
+        let about = about.replace("%/", "/");
+        let about = about.strip_suffix('%').unwrap_or(&about);
+        let about = percent_encoding::percent_decode_str(about).decode_utf8_lossy();
+        Some((kind, about.into_owned()))
+    }
+
+    /// What stands up to the version, and what after it. A prefix may have levels called like the
+    /// version, and so may servers: the one before a kind counts.
+    fn split(&self) -> Option<(&str, &str)> {
+        let mut places = self.0.match_indices('/').filter_map(|(at, _)| {
+            let (root, tail) = (self.0.get(..at)?, self.0.get(at + 1..)?);
+            let (_, level) = root.rsplit_once('/')?;
+            (level == VERSION).then_some((root, tail))
+        });
+        let first = places.clone().next();
+        let before_a_kind = places.find(|(_, tail)| {
+            let level = tail.split('/').next().unwrap_or_default();
+            level == REPLAY || Kind::from_name(level).is_some()
+        });
+        before_a_kind.or(first)
+    }
+}
+
+/// What follows the version without what a replay adds.
+fn not_replayed(mut tail: &str) -> &str {
+    while let Some(rest) = tail.strip_prefix(REPLAY).and_then(|rest| rest.strip_prefix('/')) {
+        tail = rest;
+    }
+    tail
 }
 
 impl fmt::Display for Subject {
@@ -200,6 +250,40 @@ mod tests {
         assert_eq!(subject.to_nats(), "qliksense.v1.sessions.sense1~2.default");
         let failed = Subject::failed_polls("qliksense", &server, Source::AppNames);
         assert_eq!(failed.as_topic(), "qliksense/v1/failed-polls/sense1~2/app-names");
+    }
+
+    #[test]
+    fn subjects_of_replays() {
+        let subject = |text: &str| Subject::from_neutral(text.to_owned());
+        for (first, replay) in [
+            ("qliksense/v1/health/sense1", "qliksense/v1/replay/health/sense1"),
+            ("site/v1/qlik/v1/sessions/v1/health", "site/v1/qlik/v1/replay/sessions/v1/health"),
+            ("site/v1/v1/health/a", "site/v1/v1/replay/health/a"),
+            ("p/v1/something/else", "p/v1/replay/something/else"),
+        ] {
+            let (first, replay) = (subject(first), subject(replay));
+            assert_eq!(first.for_replay().unwrap(), replay);
+            assert_eq!(replay.for_replay().unwrap(), replay, "it is replayed once more");
+            assert_eq!(replay.before_replay().unwrap(), first);
+            assert_eq!(first.before_replay(), None);
+        }
+        assert_eq!(subject("somewhere/else").for_replay(), None);
+        assert_eq!(subject("p/v1/replays/a").before_replay(), None);
+    }
+
+    #[test]
+    fn people_see_names() {
+        let about = |subject: &Subject| {
+            let (kind, about) = subject.for_people().unwrap();
+            format!("{kind} {about}")
+        };
+        let server = Token::new("sense1.corp.com");
+        let health = Subject::health("qliksense", &server);
+        assert_eq!(about(&health), "health sense1.corp.com");
+        assert_eq!(about(&health.for_replay().unwrap()), "health sense1.corp.com");
+        let sessions = Subject::sessions("qliksense", &Token::new(""), &Token::virtual_proxy(""));
+        assert_eq!(about(&sessions), "sessions /default");
+        assert_eq!(about(&Subject::health("qliksense", &Token::new(""))), "health ");
     }
 
     proptest! {

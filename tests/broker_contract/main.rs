@@ -17,7 +17,7 @@ mod suite;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::broker::{Consumer, DeadLetters};
+use shared::broker::{Consumer, DeadLetters, Delivery};
 
 /// A broker under test.
 #[async_trait]
@@ -33,6 +33,9 @@ trait Broker: Send + Sync + Sized {
 
     /// The group's dead letters.
     async fn dead_letters(&self) -> Arc<dyn DeadLetters>;
+
+    /// Publishes the event of a delivery once more, as a replay does.
+    async fn put_back(&self, delivery: &Delivery);
 
     /// Ends the broker and its clients and begins anew over what it kept, if it keeps anything.
     async fn restarted(self) -> Option<Self>;
@@ -53,6 +56,8 @@ macro_rules! contract_for {
                 survives_a_restart,
                 carries_the_largest_event,
                 keeps_dead_letters,
+                tells_of_one_dead_letter_and_of_all,
+                delivers_what_is_put_back,
             );
         }
     )*};

@@ -124,6 +124,56 @@ pub(crate) async fn keeps_dead_letters(broker: impl Broker) {
     assert_eq!(dead.list().await.unwrap().len(), 1);
 }
 
+pub(crate) async fn tells_of_one_dead_letter_and_of_all(broker: impl Broker) {
+    let dead = broker.dead_letters().await;
+    assert!(dead.headers().await.unwrap().is_empty());
+    assert!(dead.get("1").await.unwrap().is_none());
+    // Ids need not fit into subjects.
+    let odd = "an id/with. spaces, #+>*";
+    for id in ["2", odd, "1"] {
+        let letter = DeadLetter {
+            http_status: Some(400),
+            lines: vec!["m f=1 2".to_owned()],
+            ..dead_letter(id)
+        };
+        dead.put(letter).await.unwrap();
+    }
+    dead.put(DeadLetter { reason: "again".to_owned(), ..dead_letter("2") }).await.unwrap();
+
+    let headers = dead.headers().await.unwrap();
+    let told: Vec<_> = headers.iter().map(|h| (h.event_id.as_str(), h.count)).collect();
+    assert_eq!(told, [("2", 2), (odd, 1), ("1", 1)], "the oldest first");
+    assert_eq!((headers[0].reason.as_str(), headers[0].http_status), ("again", None));
+    assert_eq!((headers[1].reason.as_str(), headers[1].http_status), ("refused", Some(400)));
+    assert!(headers[0].first_time < headers[0].last_time);
+    let whole = dead.get(odd).await.unwrap().unwrap();
+    assert_eq!((whole.event_id.as_str(), &*whole.lines), (odd, &["m f=1 2".to_owned()][..]));
+    assert_eq!(whole.payload().unwrap(), format!(r#"{{"id":  "{odd}"}}"#).as_bytes());
+    assert_eq!(headers[1].bytes, serde_json::to_vec(&whole).unwrap().len() as u64);
+
+    assert_eq!(dead.count("2").await.unwrap(), Some(2));
+    assert_eq!(dead.count("3").await.unwrap(), None);
+    dead.remove("2").await.unwrap();
+    assert_eq!(dead.count("2").await.unwrap(), None);
+    assert!(dead.get("2").await.unwrap().is_none());
+    // Another client sees the same.
+    let other = broker.dead_letters().await;
+    assert_eq!(other.count(odd).await.unwrap(), Some(1));
+    assert_eq!(other.headers().await.unwrap(), headers[1..]);
+}
+
+pub(crate) async fn delivers_what_is_put_back(broker: impl Broker) {
+    broker.publish("once").await;
+    let mut consumer = broker.consumer().await;
+    let first = receive(&mut *consumer, 1).await.remove(0);
+    consumer.ack(&[first.tag]).await.unwrap();
+    broker.put_back(&first).await;
+    let again = receive(&mut *consumer, 1).await.remove(0);
+    assert_eq!(again.payload, first.payload);
+    assert_eq!(again.subject, first.subject.for_replay().unwrap());
+    assert_eq!(again.subject.before_replay().unwrap(), first.subject);
+}
+
 async fn publish(broker: &impl Broker, numbers: impl Iterator<Item = u32>) -> Vec<String> {
     let names: Vec<String> = numbers.map(|number| format!("event {number}")).collect();
     for name in &names {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::mqtt::{MqttConsumer, MqttDeadLetters, MqttPublisher, MqttSettings};
+use super::mqtt::{MqttConsumer, MqttCourier, MqttDeadLetters, MqttPublisher, MqttSettings};
 use super::nats::{ConnectError, Nats, NatsSettings, Timing};
 use super::{Consumer, DeadLetters, Publisher};
 use crate::config::{self, Transport};
@@ -43,25 +43,48 @@ impl Broker {
         let driver = match &config.transport {
             Transport::Embedded(_) => return Ok(None),
             Transport::Nats(nats) => {
-                let settings = NatsSettings {
-                    name: format!("{process} {instance}"),
-                    topic_prefix: config.topic_prefix.clone(),
-                    dead_letters_max_bytes,
-                    timing: Timing::default(),
-                };
+                let settings = nats_settings(config, format!("{process} {instance}"));
                 Driver::Nats(Nats::connect(nats, &settings, readiness.dependency(BROKER)).await?)
             }
             Transport::Mqtt(mqtt) => Driver::Mqtt {
-                settings: Box::new(MqttSettings {
-                    topic_prefix: config.topic_prefix.clone(),
-                    broker: mqtt.clone(),
-                    process: process.to_owned(),
-                    instance: instance.to_owned(),
-                }),
+                settings: Box::new(mqtt_settings(config, mqtt, process, instance)),
                 readiness: readiness.clone(),
             },
         };
         Ok(Some(Self { driver, dead_letters_max_bytes }))
+    }
+
+    /// Begins to connect as a command that looks at the dead letters and leaves: it makes nothing at
+    /// the broker and is nobody's other self there. None with the embedded broker.
+    ///
+    /// # Errors
+    /// Files or addresses that no broker can make up for.
+    pub async fn visit(
+        config: &config::Broker,
+        command: &str,
+        readiness: &Readiness,
+    ) -> Result<Option<Self>, ConnectError> {
+        let dead_letters_max_bytes = config.dead_letters_max_bytes;
+        let driver = match &config.transport {
+            Transport::Embedded(_) => return Ok(None),
+            Transport::Nats(nats) => {
+                let settings = nats_settings(config, command.to_owned());
+                Driver::Nats(Nats::visit(nats, &settings, readiness.dependency(BROKER)).await?)
+            }
+            Transport::Mqtt(mqtt) => Driver::Mqtt {
+                settings: Box::new(mqtt_settings(config, mqtt, command, "")),
+                readiness: readiness.clone(),
+            },
+        };
+        Ok(Some(Self { driver, dead_letters_max_bytes }))
+    }
+
+    /// Publishes for a command what it puts back from the dead letters of a consumer group.
+    pub fn courier(&self, group: &str) -> Arc<dyn Publisher> {
+        match &self.driver {
+            Driver::Nats(nats) => nats.publisher(),
+            Driver::Mqtt { settings, .. } => Arc::new(MqttCourier::start(settings, group)),
+        }
     }
 
     /// Publishes as this program.
@@ -104,5 +127,28 @@ impl Broker {
                 Arc::new(MqttDeadLetters::start(settings, group, self.dead_letters_max_bytes))
             }
         }
+    }
+}
+
+fn nats_settings(config: &config::Broker, name: String) -> NatsSettings {
+    NatsSettings {
+        name,
+        topic_prefix: config.topic_prefix.clone(),
+        dead_letters_max_bytes: config.dead_letters_max_bytes,
+        timing: Timing::default(),
+    }
+}
+
+fn mqtt_settings(
+    config: &config::Broker,
+    mqtt: &config::Mqtt,
+    process: &str,
+    instance: &str,
+) -> MqttSettings {
+    MqttSettings {
+        topic_prefix: config.topic_prefix.clone(),
+        broker: mqtt.clone(),
+        process: process.to_owned(),
+        instance: instance.to_owned(),
     }
 }

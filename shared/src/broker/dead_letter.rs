@@ -1,13 +1,20 @@
 //! Events of which something cannot be stored, kept where they can be seen and put back.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::timestamp::Timestamp;
+
+/// Bytes of the digest that stands for a missing id: 16 hex digits.
+const DIGEST_BYTES: usize = 8;
 
 /// An event of which something cannot be stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,7 +73,65 @@ impl DeadLetter {
             (None, None) => None,
         }
     }
+
+    /// The event's bytes, when they are those by which a writer finds this letter again: what is
+    /// only the beginning of an event cannot be replayed.
+    pub fn whole_payload(&self) -> Option<Vec<u8>> {
+        self.payload().filter(|payload| event_id(payload) == self.event_id)
+    }
+
+    /// The letter without its event and lines; it takes `bytes` where it is kept.
+    pub fn header(self, bytes: u64) -> LetterHeader {
+        let Self { event_id, subject, reason, http_status, first_time, last_time, count, .. } =
+            self;
+        LetterHeader { event_id, subject, reason, http_status, first_time, last_time, count, bytes }
+    }
 }
+
+/// The id of the event with these bytes; one made from the bytes when it has none.
+pub fn event_id(payload: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Identified {
+        id: String,
+    }
+    match serde_json::from_slice::<Identified>(payload) {
+        Ok(Identified { id }) if !id.is_empty() => id,
+        _ => {
+            // A letter keeps JSON without what stands around it.
+            let digest = Sha256::digest(payload.trim_ascii());
+            let mut id = String::with_capacity(2 * DIGEST_BYTES);
+            for byte in digest.iter().take(DIGEST_BYTES) {
+                // Writing to a String cannot fail.
+                let _written = write!(id, "{byte:02x}");
+            }
+            id
+        }
+    }
+}
+
+/// What there is to know of a dead letter without its event and lines, which may be large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterHeader {
+    /// The event's id.
+    pub event_id: String,
+    /// The subject it was published on.
+    pub subject: String,
+    /// InfluxDB's words, or what is wrong with the event. May hold what only `show` may show.
+    pub reason: String,
+    /// InfluxDB's answer.
+    pub http_status: Option<u16>,
+    /// When it first came here.
+    pub first_time: Timestamp,
+    /// When it last came here.
+    pub last_time: Timestamp,
+    /// How often it came here.
+    pub count: u64,
+    /// What it takes where it is kept.
+    pub bytes: u64,
+}
+
+/// What is done with each letter, and with the bytes that it takes.
+pub type Look<'a> = &'a mut (dyn FnMut(DeadLetter, u64) + Send);
 
 /// Where a consumer group's dead letters are kept.
 #[async_trait]
@@ -74,11 +139,45 @@ pub trait DeadLetters: Send + Sync {
     /// Keeps a dead letter; one of the same event is updated and counted.
     async fn put(&self, letter: DeadLetter) -> Result<(), DeadLetterError>;
 
-    /// All dead letters, the oldest first.
-    async fn list(&self) -> Result<Vec<DeadLetter>, DeadLetterError>;
+    /// Looks at every dead letter, one at a time and in no order; at one that changes meanwhile
+    /// perhaps twice.
+    async fn each(&self, look: Look<'_>) -> Result<(), DeadLetterError>;
+
+    /// One dead letter, if it is there.
+    async fn get(&self, event_id: &str) -> Result<Option<DeadLetter>, DeadLetterError>;
 
     /// Forgets a dead letter, whether it is there or not.
     async fn remove(&self, event_id: &str) -> Result<(), DeadLetterError>;
+
+    /// How often an event has come here; none when it is not here (any more).
+    async fn count(&self, event_id: &str) -> Result<Option<u64>, DeadLetterError> {
+        Ok(self.get(event_id).await?.map(|letter| letter.count))
+    }
+
+    /// All dead letters without what makes them large, the oldest first.
+    async fn headers(&self) -> Result<Vec<LetterHeader>, DeadLetterError> {
+        let mut found = BTreeMap::new();
+        let mut look = |letter: DeadLetter, bytes| {
+            let header = letter.header(bytes);
+            found.insert(header.event_id.clone(), header);
+        };
+        self.each(&mut look).await?;
+        let mut headers: Vec<LetterHeader> = found.into_values().collect();
+        headers.sort_by_key(|header| header.first_time);
+        Ok(headers)
+    }
+
+    /// All dead letters whole, the oldest first: for those who know that they are few.
+    async fn list(&self) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        let mut found = BTreeMap::new();
+        let mut look = |letter: DeadLetter, _bytes| {
+            found.insert(letter.event_id.clone(), letter);
+        };
+        self.each(&mut look).await?;
+        let mut letters: Vec<DeadLetter> = found.into_values().collect();
+        letters.sort_by_key(|letter| letter.first_time);
+        Ok(letters)
+    }
 }
 
 /// Why a dead letter cannot be kept.
@@ -96,4 +195,30 @@ pub enum DeadLetterError {
         /// What is wrong.
         why: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_from_the_event_or_its_bytes() {
+        assert_eq!(event_id(br#"{"id":"01JD","type":"x"}"#), "01JD");
+        let made = event_id(b"\xff");
+        assert_eq!((made.len(), made.clone()), (16, event_id(b"\xff")));
+        assert_eq!(event_id(br#"{"id":""}"#).len(), 16);
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again_unless_it_is_a_part() {
+        for payload in [&b" {\"id\": \"01JD\", \"a\":  1}\n"[..], b"[1,\t2]\n", b"\xff", b"no JSON"]
+        {
+            let letter = |event_id| {
+                DeadLetter::new(event_id, "p/v1/health/a".to_owned(), payload, "why".to_owned())
+            };
+            let kept = letter(event_id(payload)).whole_payload().unwrap();
+            assert_eq!(kept.trim_ascii(), payload.trim_ascii());
+            assert_eq!(letter("other".to_owned()).whole_payload(), None);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::{
-    ConsumeError, Consumer, DeadLetter, DeadLetterError, DeadLetters, Delivery, DeliveryTag,
+    ConsumeError, Consumer, DeadLetter, DeadLetterError, DeadLetters, Delivery, DeliveryTag, Look,
     Outgoing, PublishError, Publisher,
 };
 
@@ -69,8 +69,17 @@ impl DeadLetters for MemoryBroker {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        Ok(self.with(|state| state.dead.values().cloned().collect()))
+    async fn each(&self, look: Look<'_>) -> Result<(), DeadLetterError> {
+        let letters: Vec<DeadLetter> = self.with(|state| state.dead.values().cloned().collect());
+        for letter in letters {
+            let bytes = serde_json::to_vec(&letter).map_or(0, |text| text.len() as u64);
+            look(letter, bytes);
+        }
+        Ok(())
+    }
+
+    async fn get(&self, event_id: &str) -> Result<Option<DeadLetter>, DeadLetterError> {
+        Ok(self.with(|state| state.dead.get(event_id).cloned()))
     }
 
     async fn remove(&self, event_id: &str) -> Result<(), DeadLetterError> {

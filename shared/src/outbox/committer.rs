@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::kept::Kept;
 use super::store::{self, Durability, Store};
 use super::{AppendError, Entry, OutboxSettings, Shared, Stored};
+use crate::broker::Outgoing;
+use crate::subject::Subject;
 use crate::timestamp::Timestamp;
 
 /// Commits of events begin at least this far apart.
@@ -30,7 +33,7 @@ const CROWDED_DIVISOR: u64 = 2;
 #[derive(Debug)]
 pub(super) enum Command {
     Append {
-        entries: Vec<Entry>,
+        items: Vec<Item>,
         endpoint: Option<String>,
         reply: oneshot::Sender<Result<(), AppendError>>,
     },
@@ -46,6 +49,15 @@ pub(super) enum Command {
     Flush {
         reply: oneshot::Sender<()>,
     },
+}
+
+/// What is appended.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// An event of this process, which is given its sequence here.
+    New(Entry),
+    /// An event that has one.
+    Again(Outgoing),
 }
 
 #[derive(Debug)]
@@ -83,7 +95,7 @@ enum Step {
 
 #[derive(Debug)]
 struct Append {
-    entries: Vec<Entry>,
+    items: Vec<Item>,
     endpoint: Option<String>,
     reply: oneshot::Sender<Result<(), AppendError>>,
 }
@@ -214,11 +226,10 @@ impl Committer {
                         continue;
                     }
                 };
-                for Entry { subject, event } in &append.entries {
-                    let id = event.id().to_string();
-                    let payload = event.clone().numbered(sequence);
+                for item in &append.items {
+                    let (subject, id, payload) = item.numbered(sequence);
                     last = store::insert(transaction, now, subject.as_topic(), &id, &payload)?;
-                    sequence += 1;
+                    sequence += u64::from(item.is_new());
                     if tapped {
                         let subject = subject.clone();
                         taken.push(Stored { position: last, subject, id, payload });
@@ -283,10 +294,35 @@ impl Committer {
     }
 }
 
+impl Item {
+    fn is_new(&self) -> bool {
+        matches!(self, Self::New(_))
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::New(entry) => entry.event.size(),
+            Self::Again(event) => event.payload.len(),
+        }
+    }
+
+    /// Subject, id and payload; a new event takes `sequence`.
+    fn numbered(&self, sequence: u64) -> (&Subject, String, Bytes) {
+        match self {
+            Self::New(Entry { subject, event }) => {
+                (subject, event.id().to_string(), event.clone().numbered(sequence))
+            }
+            Self::Again(Outgoing { subject, id, payload }) => {
+                (subject, id.clone(), payload.clone())
+            }
+        }
+    }
+}
+
 impl Append {
     /// Whether there is room for all entries; if so, counts them as `used`.
     fn fits(&self, used: &mut u64, max_bytes: u64) -> bool {
-        let bytes: u64 = self.entries.iter().map(|e| store::bytes_of(e.event.size())).sum();
+        let bytes: u64 = self.items.iter().map(|item| store::bytes_of(item.size())).sum();
         if bytes > 0 && used.saturating_add(bytes) > max_bytes {
             return false;
         }
@@ -319,8 +355,8 @@ impl Group {
         let mut at_once = Self::default();
         for command in commands.drain(..) {
             match command {
-                Command::Append { entries, endpoint, reply } => {
-                    self.steps.push(Step::Append(Append { entries, endpoint, reply }));
+                Command::Append { items, endpoint, reply } => {
+                    self.steps.push(Step::Append(Append { items, endpoint, reply }));
                 }
                 Command::TickStarted { endpoint, sent, reply } => {
                     at_once.steps.push(Step::Mark { endpoint, sent });
@@ -355,7 +391,7 @@ impl Group {
 
 impl Step {
     fn has_events(&self) -> bool {
-        matches!(self, Self::Append(append) if !append.entries.is_empty())
+        matches!(self, Self::Append(append) if !append.items.is_empty())
     }
 }
 

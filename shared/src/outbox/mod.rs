@@ -24,10 +24,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use reader::{OutboxReader, ReadError};
 
+use crate::broker::Outgoing;
 use crate::envelope::Unnumbered;
 use crate::subject::Subject;
 use crate::timestamp::Timestamp;
-use committer::{Command, Committer};
+use committer::{Command, Committer, Item};
 use lock::DirectoryLock;
 use store::Store;
 
@@ -209,11 +210,20 @@ impl Outbox {
         entries: Vec<Entry>,
         endpoint: Option<&str>,
     ) -> Result<(), AppendError> {
+        let items = entries.into_iter().map(Item::New).collect();
+        self.commit(items, endpoint.map(str::to_owned)).await
+    }
+
+    /// Appends events as they are, all or none: each was an event before, and has its sequence.
+    pub async fn put_back(&self, events: Vec<Outgoing>) -> Result<(), AppendError> {
+        self.commit(events.into_iter().map(Item::Again).collect(), None).await
+    }
+
+    async fn commit(&self, items: Vec<Item>, endpoint: Option<String>) -> Result<(), AppendError> {
         let (reply, committed) = oneshot::channel();
-        let endpoint = endpoint.map(str::to_owned);
         let closed = || AppendError::Unusable { why: "the outbox is closed".to_owned() };
         self.commands
-            .send(Command::Append { entries, endpoint, reply })
+            .send(Command::Append { items, endpoint, reply })
             .await
             .map_err(|_closed| closed())?;
         committed.await.map_err(|_closed| closed())?

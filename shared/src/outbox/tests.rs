@@ -120,6 +120,23 @@ async fn entries_of_one_append_come_together_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn events_put_back_are_unchanged_and_take_no_sequence() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(&settings(&directory)).unwrap();
+    outbox.append(vec![entry("a")], None).await.unwrap();
+    let old = read(&outbox, 0).await.remove(0);
+    let subject = old.subject.for_replay().unwrap();
+    let (id, payload) = (old.id.clone(), old.payload.clone());
+    outbox.put_back(vec![Outgoing { subject, id, payload }]).await.unwrap();
+    outbox.append(vec![entry("b")], None).await.unwrap();
+    let stored = read(&outbox, 0).await;
+    assert_eq!((stored.len(), outbox.depth(), outbox.appended()), (3, 3, 2));
+    assert_eq!((&stored[1].id, &stored[1].payload), (&old.id, &old.payload));
+    assert_eq!(stored[1].subject.as_topic(), "qliksense/v1/replay/app-names/a");
+    assert_eq!(Envelope::decode(&stored[2].payload).unwrap().sequence, Some(2));
+}
+
+#[tokio::test]
 async fn ticks_without_an_outcome_are_found_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(&directory);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use integration_tests::patience::eventually;
 use shared::broker::embedded::{EmbeddedConsumer, EmbeddedDeadLetters};
-use shared::broker::{Consumer, DeadLetters};
+use shared::broker::{Consumer, DeadLetters, Delivery};
 use shared::outbox::{Entry, OpenError, Outbox, OutboxSettings};
 use tempfile::TempDir;
 
-use super::{DEAD_LETTER_BYTES, event, subject};
+use super::{DEAD_LETTER_BYTES, event, replay, subject};
 use crate::Broker;
 
 /// The broker inside the process, over the outbox.
@@ -49,6 +49,10 @@ impl Broker for Embedded {
     async fn dead_letters(&self) -> Arc<dyn DeadLetters> {
         let directory = self.directory.path();
         Arc::new(EmbeddedDeadLetters::open(directory, DEAD_LETTER_BYTES).unwrap())
+    }
+
+    async fn put_back(&self, delivery: &Delivery) {
+        self.outbox.put_back(vec![replay(delivery)]).await.unwrap();
     }
 
     async fn restarted(self) -> Option<Self> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::broker::memory::MemoryBroker;
-use shared::broker::{Consumer, DeadLetters, Outgoing, Publisher};
+use shared::broker::{Consumer, DeadLetters, Delivery, Outgoing, Publisher};
 
-use super::{event, subject};
+use super::{event, replay, subject};
 use crate::Broker;
 
 /// The broker in memory.
@@ -31,6 +31,10 @@ impl Broker for Memory {
 
     async fn dead_letters(&self) -> Arc<dyn DeadLetters> {
         Arc::new(self.0.clone())
+    }
+
+    async fn put_back(&self, delivery: &Delivery) {
+        self.0.publish(replay(delivery)).await.unwrap();
     }
 
     async fn restarted(self) -> Option<Self> {

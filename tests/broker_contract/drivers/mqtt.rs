@@ -5,11 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use integration_tests::mosquitto::Mosquitto;
 use integration_tests::patience::eventually;
-use shared::broker::mqtt::{MqttConsumer, MqttDeadLetters, MqttPublisher, MqttSettings};
-use shared::broker::{Consumer, DeadLetters, Outgoing, Publisher};
+use shared::broker::mqtt::{
+    MqttConsumer, MqttCourier, MqttDeadLetters, MqttPublisher, MqttSettings,
+};
+use shared::broker::{Consumer, DeadLetters, Delivery, Outgoing, Publisher};
 use shared::readiness::Readiness;
 
-use super::{DEAD_LETTER_BYTES, event, subject};
+use super::{DEAD_LETTER_BYTES, event, replay, subject};
 use crate::Broker;
 
 const GROUP: &str = "influxdb";
@@ -65,6 +67,12 @@ impl Broker for Mqtt {
     async fn dead_letters(&self) -> Arc<dyn DeadLetters> {
         let settings = settings(&self.mosquitto, "writer");
         Arc::new(MqttDeadLetters::start(&settings, GROUP, DEAD_LETTER_BYTES))
+    }
+
+    async fn put_back(&self, delivery: &Delivery) {
+        let courier = MqttCourier::start(&settings(&self.mosquitto, "letters"), GROUP);
+        courier.publish(replay(delivery)).await.unwrap();
+        courier.close().await;
     }
 
     async fn restarted(self) -> Option<Self> {

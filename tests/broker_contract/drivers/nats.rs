@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use integration_tests::nats::NatsServer;
 use integration_tests::patience::eventually;
 use shared::broker::nats::{Nats as Connection, NatsSettings, Timing};
-use shared::broker::{Consumer, DeadLetters, Outgoing};
+use shared::broker::{Consumer, DeadLetters, Delivery, Outgoing};
 use shared::readiness::Readiness;
 
-use super::{DEAD_LETTER_BYTES, event, subject};
+use super::{DEAD_LETTER_BYTES, event, replay, subject};
 use crate::Broker;
 
 /// Short, so that what was not acked comes back while the suite waits.
@@ -61,6 +61,10 @@ impl Broker for Nats {
 
     async fn dead_letters(&self) -> Arc<dyn DeadLetters> {
         self.connection.dead_letters(GROUP)
+    }
+
+    async fn put_back(&self, delivery: &Delivery) {
+        self.connection.publisher().publish(replay(delivery)).await.unwrap();
     }
 
     async fn restarted(self) -> Option<Self> {

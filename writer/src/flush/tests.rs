@@ -222,8 +222,12 @@ impl DeadLetters for FullFor {
         self.1.put(letter).await
     }
 
-    async fn list(&self) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        self.1.list().await
+    async fn each(&self, look: shared::broker::Look<'_>) -> Result<(), DeadLetterError> {
+        self.1.each(look).await
+    }
+
+    async fn get(&self, event_id: &str) -> Result<Option<DeadLetter>, DeadLetterError> {
+        self.1.get(event_id).await
     }
 
     async fn remove(&self, event_id: &str) -> Result<(), DeadLetterError> {

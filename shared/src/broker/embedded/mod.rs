@@ -3,6 +3,7 @@
 //! Needs no server, and an event is written once. One consumer, since one process has it all.
 
 mod dead_letters;
+mod replays;
 
 use async_trait::async_trait;
 
@@ -10,6 +11,7 @@ use super::{ConsumeError, Consumer, Delivery, DeliveryTag};
 use crate::outbox::{OpenError, Outbox, OutboxReader, ReadError};
 
 pub use dead_letters::EmbeddedDeadLetters;
+pub use replays::Replays;
 
 /// Consumes straight from the outbox.
 #[derive(Debug)]

@@ -14,6 +14,7 @@
 
 mod confirm;
 mod consumer;
+mod courier;
 mod dead_letters;
 mod endpoint;
 mod failure;
@@ -29,6 +30,7 @@ mod topics;
 use crate::config::Mqtt;
 
 pub use consumer::MqttConsumer;
+pub use courier::MqttCourier;
 pub use dead_letters::MqttDeadLetters;
 pub use publisher::MqttPublisher;
 pub use slot_record::{SlotOwner, SlotRecord};

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use super::Shared;
 use super::link::Unanswered;
 use super::publisher::{is_full, server_error};
-use crate::broker::{DeadLetter, DeadLetterError, DeadLetters};
+use crate::broker::{DeadLetter, DeadLetterError, DeadLetters, Look};
 use crate::subject::Token;
 
 /// Updates of one event that may get in each other's way. Each failed attempt is another writer's
@@ -136,6 +136,13 @@ impl NatsDeadLetters {
     }
 }
 
+/// A letter, or something else that somebody published there.
+fn parse(message: &StreamMessage) -> Option<DeadLetter> {
+    serde_json::from_slice(&message.payload)
+        .inspect_err(|error| tracing::warn!("{} is no dead letter: {error}", message.subject))
+        .ok()
+}
+
 fn invalid_name() -> RawMessageError {
     LastRawMessageErrorKind::InvalidSubject.into()
 }
@@ -152,19 +159,21 @@ impl DeadLetters for NatsDeadLetters {
         Err(DeadLetterError::Unavailable { why })
     }
 
-    async fn list(&self) -> Result<Vec<DeadLetter>, DeadLetterError> {
+    async fn each(&self, look: Look<'_>) -> Result<(), DeadLetterError> {
         let all = format!("{}.>", self.subject);
-        let (mut letters, mut from) = (Vec::new(), 1);
+        let mut from = 1;
         while let Some(message) = self.next(&all, from).await? {
             from = message.sequence.saturating_add(1);
-            match serde_json::from_slice::<DeadLetter>(&message.payload) {
-                Ok(letter) => letters.push(letter),
-                Err(error) => tracing::warn!("{} is no dead letter: {error}", message.subject),
+            if let Some(letter) = parse(&message) {
+                look(letter, message.payload.len() as u64);
             }
         }
-        // The stream is in the order of their last times.
-        letters.sort_by_key(|letter| letter.first_time);
-        Ok(letters)
+        Ok(())
+    }
+
+    async fn get(&self, event_id: &str) -> Result<Option<DeadLetter>, DeadLetterError> {
+        let message = self.next(&self.subject_of(event_id), 1).await?;
+        Ok(message.as_ref().and_then(parse))
     }
 
     async fn remove(&self, event_id: &str) -> Result<(), DeadLetterError> {

@@ -39,7 +39,7 @@ use layout::Layout;
 use link::Link;
 use publisher::NatsPublisher;
 use standing::Standing;
-use streams::Streams;
+use streams::{Presence, Streams};
 
 /// A program's connection to NATS; clones are handles to the same one.
 #[derive(Clone, Debug)]
@@ -69,12 +69,30 @@ impl Nats {
         settings: &NatsSettings,
         dependency: Dependency,
     ) -> Result<Self, ConnectError> {
+        Self::come(config, settings, dependency, Presence::Member).await
+    }
+
+    /// The same for a command that looks at the dead letters and leaves: it makes no stream.
+    pub async fn visit(
+        config: &config::Nats,
+        settings: &NatsSettings,
+        dependency: Dependency,
+    ) -> Result<Self, ConnectError> {
+        Self::come(config, settings, dependency, Presence::Visitor).await
+    }
+
+    async fn come(
+        config: &config::Nats,
+        settings: &NatsSettings,
+        dependency: Dependency,
+        presence: Presence,
+    ) -> Result<Self, ConnectError> {
         let ended = CancellationToken::new();
         let standing = Arc::new(Standing::new(dependency));
         let timing = settings.timing;
         let link = connect::link(config, settings, &standing, &ended).await?;
         let layout = Layout::new(config, settings);
-        let streams = Streams::start(&link, &layout, &standing, timing, &ended);
+        let streams = Streams::start(&link, &layout, &standing, timing, presence, &ended);
         let shared =
             Shared { link, layout, streams, standing, timing, _ends_tasks: ended.drop_guard() };
         Ok(Self { shared: Arc::new(shared) })

@@ -52,6 +52,15 @@ pub enum StreamStateError {
     },
 }
 
+/// How a program comes to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It publishes or consumes, and makes what it needs.
+    Member,
+    /// It looks at the dead letters and leaves; what is missing is left missing.
+    Visitor,
+}
+
 /// What is known of the streams.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -68,6 +77,7 @@ impl Streams {
         layout: &Layout,
         standing: &Arc<Standing>,
         timing: Timing,
+        presence: Presence,
         ended: &CancellationToken,
     ) -> Arc<Self> {
         let streams = Arc::new(Self {
@@ -81,6 +91,7 @@ impl Streams {
             standing: Arc::clone(standing),
             streams: Arc::clone(&streams),
             retry_every: timing.retry_every,
+            presence,
         };
         let ended = ended.clone();
         let running = Box::pin(keeper.run());
@@ -129,6 +140,7 @@ struct Keeper {
     standing: Arc<Standing>,
     streams: Arc<Streams>,
     retry_every: Duration,
+    presence: Presence,
 }
 
 impl Keeper {
@@ -161,9 +173,27 @@ impl Keeper {
 
     /// Looks at both streams; no words mean that the connection is gone.
     async fn look(&self) -> Result<(), Option<String>> {
+        if self.presence == Presence::Visitor {
+            return self.visit().await;
+        }
         self.ensure(self.layout.events(), true).await?;
         // Only a writer with something to keep needs the second one.
         self.ensure(self.layout.dead_letters(), false).await
+    }
+
+    /// Looks for the dead letters, and makes nothing.
+    async fn visit(&self) -> Result<(), Option<String>> {
+        let name = &self.layout.dead_stream;
+        match look_at(&self.link, name).await {
+            // Whoever may not look at the stream may perhaps read it.
+            Ok(_) | Err(Unseen::Denied) => Ok(()),
+            Err(Unseen::Disconnected) => Err(None),
+            Err(Unseen::Failed(why)) => Err(Some(why)),
+            Err(Unseen::Missing) => Err(Some(format!(
+                "the server has no stream {name}: no writer with this configuration has connected \
+                 yet, or broker.nats.stream names another one"
+            ))),
+        }
     }
 
     async fn ensure(&self, wanted: stream::Config, is_needed: bool) -> Result<(), Option<String>> {

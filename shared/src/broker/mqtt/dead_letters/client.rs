@@ -17,7 +17,7 @@ use crate::broker::mqtt::subscribed;
 /// The largest packet of MQTT: a letter holds its event and the lines that were refused.
 pub(super) const MAX_PACKET_BYTES: u32 = 268_435_455;
 /// What says that everything retained before it has come. Never retained, never empty.
-pub(super) const END: &[u8] = b"end";
+pub(in crate::broker::mqtt) const END: &[u8] = b"end";
 
 /// The client's side of the event loop.
 pub(super) struct DeadLettersRole {

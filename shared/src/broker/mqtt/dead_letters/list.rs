@@ -1,9 +1,8 @@
-//! Reads all dead letters over a connection of its own.
+//! Reads dead letters over a connection of its own.
 //!
 //! The broker sends what is retained when somebody subscribes. To know when that was all, a marker
 //! is published after the subscription: it queues up behind everything retained.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,35 +12,35 @@ use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, Event, EventLoop};
 use ulid::Ulid;
 
+use super::Shared;
 use super::client::{END, MAX_PACKET_BYTES, filters};
-use crate::broker::DeadLetter;
 use crate::broker::mqtt::endpoint::Endpoint;
 use crate::broker::mqtt::failure::Failure;
 use crate::broker::mqtt::subscribed;
-use crate::broker::mqtt::topics::Topics;
+use crate::broker::{DeadLetter, Look};
 
 /// How long the broker may say nothing.
 const SILENCE: Duration = Duration::from_secs(20);
 /// A subscription and a marker.
 const REQUESTS: usize = 10;
 
-/// All letters of a group, the oldest first.
-pub(super) async fn list(
+/// Looks at the letters on `topic`: one of them, or all of the group.
+pub(super) async fn each(
     endpoint: &Endpoint,
-    topics: &Topics,
-    client_name: &str,
-    group: &str,
-) -> Result<Vec<DeadLetter>, Failure> {
+    shared: &Shared,
+    topic: String,
+    look: Look<'_>,
+) -> Result<(), Failure> {
+    let Shared { topics, client_name, group, .. } = shared;
     let name = Ulid::generate().to_string();
     let mut options = endpoint.options(&format!("{client_name}-{name}")).await?;
     options.set_max_packet_size(Some(MAX_PACKET_BYTES));
     let (client, event_loop) = AsyncClient::new(options, REQUESTS);
     let mut connection = Connection { client, event_loop, address: endpoint.address() };
     let end = topics.end_of_dead_letters(group, &name);
-    let mut letters = connection.letters(topics.dead_letters(group), end).await?;
+    connection.letters(topic, end, look).await?;
     connection.leave().await;
-    letters.sort_by(|a, b| (a.first_time, &a.event_id).cmp(&(b.first_time, &b.event_id)));
-    Ok(letters)
+    Ok(())
 }
 
 struct Connection {
@@ -51,13 +50,12 @@ struct Connection {
 }
 
 impl Connection {
-    async fn letters(&mut self, all: String, end: String) -> Result<Vec<DeadLetter>, Failure> {
+    async fn letters(&mut self, topic: String, end: String, look: Look<'_>) -> Result<(), Failure> {
         let queue_full = |_full| Failure::new("the queue to the broker is full");
-        let mut found = HashMap::new();
         loop {
             match self.next().await? {
                 Event::Incoming(Packet::ConnAck(_)) => {
-                    let filters = filters(all.clone(), end.clone());
+                    let filters = filters(topic.clone(), end.clone());
                     self.client.try_subscribe_many(filters).map_err(queue_full)?;
                 }
                 Event::Incoming(Packet::SubAck(suback)) => {
@@ -68,10 +66,12 @@ impl Connection {
                         .map_err(queue_full)?;
                 }
                 Event::Incoming(Packet::Publish(publish)) if publish.topic == end.as_bytes() => {
-                    return Ok(found.into_values().flatten().collect());
+                    return Ok(());
                 }
                 Event::Incoming(Packet::Publish(publish)) => {
-                    found.insert(publish.topic, parse(&publish.payload));
+                    if let Some(letter) = parse(&publish.payload) {
+                        look(letter, publish.payload.len() as u64);
+                    }
                 }
                 _ => {}
             }

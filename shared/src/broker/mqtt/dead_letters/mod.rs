@@ -15,6 +15,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{Mutex as TurnMutex, watch};
 
+pub(super) use self::client::END;
+
 use self::client::DeadLettersRole;
 use self::mirror::Mirror;
 use super::endpoint::Endpoint;
@@ -22,7 +24,7 @@ use super::flight::{Flight, Publication};
 use super::link::Link;
 use super::topics::Topics;
 use super::{MqttSettings, confirm};
-use crate::broker::{DeadLetter, DeadLetterError, DeadLetters, PublishError};
+use crate::broker::{DeadLetter, DeadLetterError, DeadLetters, Look, PublishError};
 use crate::subject::Token;
 
 /// How long a caller waits for a broker that is away, before it is told so.
@@ -147,10 +149,31 @@ impl DeadLetters for MqttDeadLetters {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        let Shared { topics, client_name, group, .. } = &*self.shared;
-        let listed = list::list(&self.endpoint, topics, client_name, group).await;
-        listed.map_err(|failure| unavailable(failure.why))
+    async fn each(&self, look: Look<'_>) -> Result<(), DeadLetterError> {
+        let all = self.shared.topics.dead_letters(&self.shared.group);
+        let looked = list::each(&self.endpoint, &self.shared, all, look).await;
+        looked.map_err(|failure| unavailable(failure.why))
+    }
+
+    async fn get(&self, event_id: &str) -> Result<Option<DeadLetter>, DeadLetterError> {
+        let topic = self.shared.topics.dead_letter(&self.shared.group, event_id);
+        let mut found = None;
+        let mut look = |letter, _bytes| found = Some(letter);
+        let looked = list::each(&self.endpoint, &self.shared, topic, &mut look).await;
+        looked.map_err(|failure| unavailable(failure.why))?;
+        Ok(found)
+    }
+
+    async fn count(&self, event_id: &str) -> Result<Option<u64>, DeadLetterError> {
+        let flight = self.ready().await?;
+        let known = self.shared.mirror().get(Token::new(event_id).as_str());
+        // What is known is forgotten with the connection; then nothing may be concluded from it.
+        let is_current =
+            matches!(&*self.shared.ready.borrow(), Ok(now) if Arc::ptr_eq(now, &flight));
+        if !is_current {
+            return Err(unavailable("the connection to the broker was lost"));
+        }
+        Ok(known.map(|known| known.count))
     }
 
     async fn remove(&self, event_id: &str) -> Result<(), DeadLetterError> {
