@@ -65,7 +65,6 @@ pub(crate) struct Loop {
     pub(crate) batcher: Batcher,
     pub(crate) frontier: Frontier,
     pub(crate) window: Window,
-    pub(crate) max_requests_in_flight: usize,
     pub(crate) flushes: JoinSet<Flushed>,
     pub(crate) batches: u64,
     pub(crate) lines: Lines,
@@ -154,12 +153,13 @@ impl Loop {
     }
 
     fn start_flushes(&mut self) {
-        while self.flushes.len() < self.max_requests_in_flight {
+        while let Ok(permit) = Arc::clone(&self.store.permits).try_acquire_owned() {
             let Some(batch) = self.batcher.take() else {
                 break;
             };
             self.batches += 1;
-            self.flushes.spawn(flush::flush(Arc::clone(&self.store), self.batches, batch));
+            let store = Arc::clone(&self.store);
+            self.flushes.spawn(flush::flush(store, self.batches, batch, permit));
         }
         self.store.metrics.in_flight.set(i64::try_from(self.flushes.len()).unwrap_or(i64::MAX));
     }

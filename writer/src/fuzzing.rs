@@ -30,6 +30,7 @@ pub fn read(schema: &Schema, payload: &[u8]) -> (Lines, Option<DeadLetter>) {
     batcher.close();
     let batch = batcher.take().unwrap_or_default();
     let split = Split::new(&batch.lines);
-    let letter = batch.held.iter().find_map(|held| letter::letter(held, &batch.lines, &split));
+    let dead = batch.held.iter().find(|held| letter::is_needed(held, &split));
+    let letter = dead.map(|held| letter::letter(held, &batch.lines, &split));
     (batch.lines, letter)
 }

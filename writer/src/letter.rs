@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
-use shared::broker::DeadLetter;
+use shared::broker::{DeadLetter, id_from_bytes, stated_id};
 
 use crate::batch::Held;
 use crate::line_protocol::Lines;
@@ -17,43 +15,47 @@ const MAX_LETTER_BYTES: usize = 960 * 1024;
 const MAX_LINES_BYTES: usize = 256 * 1024;
 /// JSON escapes a quote or backslash with one more byte.
 const ESCAPED: usize = 2;
-/// Bytes of the digest that stands for a missing id: 16 hex digits.
-const DIGEST_BYTES: usize = 8;
-/// After this, 1.x and 2.x repeat the line.
-const UNREADABLE: &str = "unable to parse";
-/// Longest reason in a log line.
-const MAX_LOGGED: usize = 200;
 /// Longest reason in a letter: both InfluxDB and the reader of events repeat what they were given.
 const MAX_REASON_BYTES: usize = 16 * 1024;
-/// Longest id that a letter takes over.
-const MAX_ID_BYTES: usize = 120;
 /// Characters of a ULID.
 const ULID_LENGTH: usize = 26;
-/// What errors of reading say before they repeat what they have read.
-const REPEATED: [&str; 2] = [" string \"", "unknown variant `"];
+/// Why an event stays in the dead letters although InfluxDB has dropped its points.
+const EXPIRED: &str = "its points are older than InfluxDB's retention policy keeps";
 
-/// The dead letter of an event, if it needs one: it cannot be read, or not all its lines are stored.
-pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> Option<DeadLetter> {
+/// Whether an event needs a dead letter: it cannot be read, or not all its lines are stored.
+///
+/// Of an event that was replayed, lines that are too old are not stored either: its letter is all
+/// that there is of it, and only somebody who knows that may delete it.
+pub(crate) fn is_needed(held: &Held, split: &Split<'_>) -> bool {
+    let is_replayed = held.subject.before_replay().is_some();
+    let is_expired = |line| is_replayed && split.fate(line) == Fate::Expired;
+    held.unreadable.is_some()
+        || held.lines.clone().any(|line| split.why(line).is_some() || is_expired(line))
+}
+
+/// The dead letter of an event that needs one.
+pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> DeadLetter {
+    let first_subject = held.subject.before_replay();
     let mut reasons: Vec<&str> = Vec::new();
     let mut status = None;
     let mut refused = Vec::new();
+    let mut given_up = 0;
     for index in held.lines.clone() {
-        let Some(reason) = split.why(index) else {
-            continue;
+        let words = match (split.fate(index), split.why(index)) {
+            (fate, Some(reason)) => {
+                given_up += usize::from(matches!(fate, Fate::GivenUp(_)));
+                status.get_or_insert(reason.status);
+                &reason.words
+            }
+            (Fate::Expired, None) if first_subject.is_some() => EXPIRED,
+            (_, None) => continue,
         };
         refused.push(index);
-        status.get_or_insert(reason.status);
-        if !reasons.contains(&reason.words.as_str()) {
-            reasons.push(&reason.words);
+        if !reasons.contains(&words) {
+            reasons.push(words);
         }
     }
-    let given_up =
-        refused.iter().filter(|index| matches!(split.fate(**index), Fate::GivenUp(_))).count();
-    let mut why = match &held.unreadable {
-        Some(why) => why.clone(),
-        None if refused.is_empty() => return None,
-        None => reasons.join("; "),
-    };
+    let mut why = held.unreadable.clone().unwrap_or_else(|| reasons.join("; "));
     why.truncate(why.floor_char_boundary(MAX_REASON_BYTES));
     // Writing to a String cannot fail.
     if given_up > 0 {
@@ -64,11 +66,22 @@ pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> Option<De
     if kept.len() < refused.len() {
         let _written = write!(why, " ({} more lines)", refused.len() - kept.len());
     }
-    let subject = held.subject.as_topic().to_owned();
+    let subject = first_subject.as_ref().unwrap_or(&held.subject).as_topic().to_owned();
     let mut letter = DeadLetter::new(event_id(held), subject, &held.payload, why);
     letter.lines = kept;
     letter.http_status = status;
-    Some(letter)
+    letter
+}
+
+/// The ids of the letters from which an event may have been replayed, when it was: what could not be
+/// read then has its id from its bytes.
+pub(crate) fn replayed(held: &Held) -> Vec<String> {
+    if held.subject.before_replay().is_none() {
+        return Vec::new();
+    }
+    let mut ids = vec![event_id(held), id_from_bytes(&held.payload)];
+    ids.dedup();
+    ids
 }
 
 fn texts(refused: &[usize], lines: &Lines, payload_bytes: usize) -> Vec<String> {
@@ -91,40 +104,12 @@ fn texts(refused: &[usize], lines: &Lines, payload_bytes: usize) -> Vec<String> 
 /// Whoever publishes what is no event of ours may number it 1, 2, 3 again and again: then only an id
 /// that looks like ours counts, so that no letter takes the place of another.
 fn event_id(held: &Held) -> String {
-    #[derive(Deserialize)]
-    struct Identified {
-        id: String,
-    }
-    let counts = |id: &str| match held.unreadable {
-        None => (1..=MAX_ID_BYTES).contains(&id.len()),
-        Some(_) => id.len() == ULID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+    let looks_like_ours = |id: &String| {
+        id.len() == ULID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };
-    match serde_json::from_slice::<Identified>(&held.payload) {
-        Ok(Identified { id }) if counts(&id) => id,
-        _ => {
-            let mut id = String::with_capacity(2 * DIGEST_BYTES);
-            // A letter keeps an event without the blanks around it, and so it comes back.
-            for byte in Sha256::digest(held.payload.trim_ascii()).iter().take(DIGEST_BYTES) {
-                let _written = write!(id, "{byte:02x}");
-            }
-            id
-        }
-    }
-}
-
-/// A reason without the data that is repeated in it: lines, values of tags, texts of an event.
-pub(crate) fn for_log(reason: &str) -> String {
-    let mut reason = reason.to_owned();
-    if let Some(at) = reason.find(UNREADABLE) {
-        reason.truncate(at + UNREADABLE.len());
-        reason.push_str(" a line");
-    }
-    for value in [" value=", " - oldest point"].into_iter().chain(REPEATED) {
-        let kept = reason.find(value).unwrap_or(reason.len());
-        reason.truncate(kept);
-    }
-    let first_line = reason.lines().next().unwrap_or_default();
-    first_line.get(..first_line.floor_char_boundary(MAX_LOGGED)).unwrap_or_default().to_owned()
+    stated_id(&held.payload)
+        .filter(|id| held.unreadable.is_none() || looks_like_ours(id))
+        .unwrap_or_else(|| id_from_bytes(&held.payload))
 }
 
 #[cfg(test)]
@@ -135,46 +120,19 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn log_lines_hold_no_data() {
-        assert_eq!(
-            for_log("partial write: unable to parse 'm,user=jane x' dropped=0"),
-            "partial write: unable to parse a line"
-        );
-        assert_eq!(
-            for_log("max-values-per-tag limit exceeded (1/1): tag=\"t\" value=\"jane\" dropped=1"),
-            "max-values-per-tag limit exceeded (1/1): tag=\"t\""
-        );
-        assert_eq!(
-            for_log(
-                "partial write: dropped 1 points outside retention policy - oldest point m,u=jane"
-            ),
-            "partial write: dropped 1 points outside retention policy"
-        );
-        assert_eq!(for_log(&"ä".repeat(300)).len(), 200);
-    }
-
-    #[test]
-    fn log_lines_hold_nothing_of_an_event() {
-        assert_eq!(
-            for_log(
-                "the data cannot be read: invalid type: string \"jane\", expected u64 at line 1"
-            ),
-            "the data cannot be read: invalid type:"
-        );
+    fn held(payload: &'static [u8], unreadable: Option<&str>) -> Held {
+        Held {
+            tag: DeliveryTag(1),
+            subject: Subject::from_neutral("p/v1/health/a".to_owned()),
+            payload: Bytes::from_static(payload),
+            lines: 0..0,
+            unreadable: unreadable.map(str::to_owned),
+        }
     }
 
     #[test]
     fn ids_come_from_the_event_or_its_bytes() {
-        let id = |payload: &'static [u8], unreadable: Option<&str>| {
-            event_id(&Held {
-                tag: DeliveryTag(1),
-                subject: Subject::from_neutral("p/v1/health/a".to_owned()),
-                payload: Bytes::from_static(payload),
-                lines: 0..0,
-                unreadable: unreadable.map(str::to_owned),
-            })
-        };
+        let id = |payload, unreadable| event_id(&held(payload, unreadable));
         assert_eq!(id(br#"{"id":"01JD","type":"x"}"#, None), "01JD");
         assert_eq!(id(br#"{"id":""}"#, None).len(), 16);
         let made = id(b"\xff", Some("no JSON"));
@@ -185,5 +143,16 @@ mod tests {
         assert_eq!(one, id(b" {\"id\":\"1\",\"a\":1}\n", Some("no event")));
         let newer = br#"{"id":"01JDAXQ5Y6V1V4M3Q2W1E0R9T8","type":"qliksense.health.v2"}"#;
         assert_eq!(id(newer, Some("unknown type")), "01JDAXQ5Y6V1V4M3Q2W1E0R9T8");
+    }
+
+    #[test]
+    fn a_replay_is_of_every_letter_that_the_event_may_have_had() {
+        let mut event = held(br#"{"id":"1"}"#, None);
+        assert!(replayed(&event).is_empty(), "it is no replay");
+        event.subject = event.subject.for_replay().unwrap();
+        let when_unreadable = event_id(&held(br#"{"id":"1"}"#, Some("unknown type")));
+        assert_eq!(replayed(&event), ["1".to_owned(), when_unreadable]);
+        event.payload = Bytes::from_static(b"\xff");
+        assert_eq!(replayed(&event).len(), 1);
     }
 }

@@ -17,6 +17,7 @@ mod metrics;
 mod pace;
 pub mod point;
 pub mod program;
+pub mod reason;
 mod repeated;
 pub mod schema;
 mod split;
@@ -30,6 +31,7 @@ use shared::broker::{ConsumeError, Consumer, DeadLetters};
 use shared::config;
 use shared::readiness::Readiness;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -129,6 +131,7 @@ pub async fn run(context: WriterContext, shutdown: CancellationToken) -> Result<
         metrics,
         pace,
         said: Repeated::new(pace.summary),
+        permits: Arc::new(Semaphore::new(max_requests_in_flight)),
         draining: CancellationToken::new(),
     };
     let owner = Loop {
@@ -142,7 +145,6 @@ pub async fn run(context: WriterContext, shutdown: CancellationToken) -> Result<
         }),
         frontier: Frontier::default(),
         window: Window::new(max_points, max_requests_in_flight),
-        max_requests_in_flight,
         flushes: JoinSet::new(),
         batches: flush::PREPARATION,
         lines: Lines::default(),

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The lines about what was not stored.
+/// The lines about what was not stored at first.
 #[derive(Debug)]
 pub(crate) struct Repeated {
     summary: Duration,
     dead_letters: Mutex<Line>,
+    replayed: Mutex<Line>,
     expired: Mutex<Line>,
 }
 
@@ -21,12 +22,22 @@ struct Line {
 
 impl Repeated {
     pub(crate) fn new(summary: Duration) -> Self {
-        Self { summary, dead_letters: Mutex::default(), expired: Mutex::default() }
+        Self {
+            summary,
+            dead_letters: Mutex::default(),
+            replayed: Mutex::default(),
+            expired: Mutex::default(),
+        }
     }
 
     /// Counts dead letters; gives their number since the last line when it is time for a line.
     pub(crate) fn dead_letters(&self, count: u64) -> Option<u64> {
         self.count(&self.dead_letters, count)
+    }
+
+    /// Counts events stored from the dead letters, in the same way.
+    pub(crate) fn replayed(&self, count: u64) -> Option<u64> {
+        self.count(&self.replayed, count)
     }
 
     /// Counts expired points, in the same way.

@@ -13,6 +13,8 @@ use thiserror::Error;
 
 use crate::timestamp::Timestamp;
 
+/// Longest id that a letter takes over.
+const MAX_ID_BYTES: usize = 120;
 /// Bytes of the digest that stands for a missing id: 16 hex digits.
 const DIGEST_BYTES: usize = 8;
 
@@ -77,7 +79,10 @@ impl DeadLetter {
     /// The event's bytes, when they are those by which a writer finds this letter again: what is
     /// only the beginning of an event cannot be replayed.
     pub fn whole_payload(&self) -> Option<Vec<u8>> {
-        self.payload().filter(|payload| event_id(payload) == self.event_id)
+        self.payload().filter(|payload| {
+            stated_id(payload).is_some_and(|id| id == self.event_id)
+                || id_from_bytes(payload) == self.event_id
+        })
     }
 
     /// The letter without its event and lines; it takes `bytes` where it is kept.
@@ -88,25 +93,26 @@ impl DeadLetter {
     }
 }
 
-/// The id of the event with these bytes; one made from the bytes when it has none.
-pub fn event_id(payload: &[u8]) -> String {
+/// The id that an event gives itself, if it can be one.
+pub fn stated_id(payload: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Identified {
         id: String,
     }
-    match serde_json::from_slice::<Identified>(payload) {
-        Ok(Identified { id }) if !id.is_empty() => id,
-        _ => {
-            // A letter keeps JSON without what stands around it.
-            let digest = Sha256::digest(payload.trim_ascii());
-            let mut id = String::with_capacity(2 * DIGEST_BYTES);
-            for byte in digest.iter().take(DIGEST_BYTES) {
-                // Writing to a String cannot fail.
-                let _written = write!(id, "{byte:02x}");
-            }
-            id
-        }
+    let Identified { id } = serde_json::from_slice(payload).ok()?;
+    (1..=MAX_ID_BYTES).contains(&id.len()).then_some(id)
+}
+
+/// The id that an event has from its bytes, where it has no other.
+pub fn id_from_bytes(payload: &[u8]) -> String {
+    // A letter keeps an event without the blanks around it, and so it comes back.
+    let digest = Sha256::digest(payload.trim_ascii());
+    let mut id = String::with_capacity(2 * DIGEST_BYTES);
+    for byte in digest.iter().take(DIGEST_BYTES) {
+        // Writing to a String cannot fail.
+        let _written = write!(id, "{byte:02x}");
     }
+    id
 }
 
 /// What there is to know of a dead letter without its event and lines, which may be large.
@@ -202,23 +208,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_come_from_the_event_or_its_bytes() {
-        assert_eq!(event_id(br#"{"id":"01JD","type":"x"}"#), "01JD");
-        let made = event_id(b"\xff");
-        assert_eq!((made.len(), made.clone()), (16, event_id(b"\xff")));
-        assert_eq!(event_id(br#"{"id":""}"#).len(), 16);
-    }
-
-    #[test]
     fn what_is_kept_is_found_again_unless_it_is_a_part() {
-        for payload in [&b" {\"id\": \"01JD\", \"a\":  1}\n"[..], b"[1,\t2]\n", b"\xff", b"no JSON"]
-        {
-            let letter = |event_id| {
-                DeadLetter::new(event_id, "p/v1/health/a".to_owned(), payload, "why".to_owned())
+        let json = br#" {"id": "01JD", "a":  1}
+"#;
+        for payload in [&json[..], b"[1,\t2]\n", b"\xff", b"no JSON"] {
+            let kept = |event_id: &str| {
+                let subject = "p/v1/health/a".to_owned();
+                DeadLetter::new(event_id.to_owned(), subject, payload, "why".to_owned())
             };
-            let kept = letter(event_id(payload)).whole_payload().unwrap();
-            assert_eq!(kept.trim_ascii(), payload.trim_ascii());
-            assert_eq!(letter("other".to_owned()).whole_payload(), None);
+            for id in stated_id(payload).into_iter().chain([id_from_bytes(payload)]) {
+                let whole = kept(&id).whole_payload().unwrap();
+                assert_eq!(whole.trim_ascii(), payload.trim_ascii());
+            }
+            assert_eq!(kept("other").whole_payload(), None);
         }
     }
 }

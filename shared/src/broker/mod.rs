@@ -20,7 +20,9 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 pub use connect::Broker;
-pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, LetterHeader, Look, event_id};
+pub use dead_letter::{
+    DeadLetter, DeadLetterError, DeadLetters, LetterHeader, Look, id_from_bytes, stated_id,
+};
 pub use life::{Confirmed, Life, Remembers};
 
 use crate::subject::Subject;

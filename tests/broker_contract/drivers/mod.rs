@@ -5,7 +5,7 @@ mod memory;
 mod mqtt;
 mod nats;
 
-use shared::broker::{Delivery, Outgoing, event_id};
+use shared::broker::{Delivery, Outgoing, stated_id};
 use shared::envelope::{Origin, Unnumbered};
 use shared::event::{AppNames, Event, Poll};
 use shared::subject::{Subject, Token};
@@ -37,7 +37,7 @@ fn event(name: &str) -> Unnumbered {
 /// The event of a delivery as a replay publishes it: unchanged, and with an id that no broker takes
 /// for a repetition.
 fn replay(delivery: &Delivery) -> Outgoing {
-    let id = format!("{}-replay-1", event_id(&delivery.payload));
+    let id = format!("{}-replay-1", stated_id(&delivery.payload).unwrap());
     let subject = delivery.subject.for_replay().unwrap();
     Outgoing { subject, id, payload: delivery.payload.clone() }
 }

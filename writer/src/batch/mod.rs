@@ -53,6 +53,21 @@ pub(crate) struct Batch {
     pub(crate) held: Vec<Held>,
 }
 
+impl Batch {
+    /// The deliveries at these places, with their lines.
+    pub(crate) fn only(self, places: &[usize]) -> Self {
+        let mut rest = Self::default();
+        for held in places.iter().filter_map(|&place| self.held.get(place)) {
+            let start = rest.lines.len();
+            for line in held.lines.clone() {
+                rest.lines.copy(&self.lines, line);
+            }
+            rest.held.push(Held { lines: start..rest.lines.len(), ..held.clone() });
+        }
+        rest
+    }
+}
+
 /// Gathers deliveries into batches.
 #[derive(Debug)]
 pub(crate) struct Batcher {

@@ -2,17 +2,21 @@
 //!
 //! Between the batcher and the frontier. A delivery is settled when its lines are stored, are older
 //! than the retention policy keeps, or lie in the dead letters; anything else holds the batch.
+//! The letter of an event that was replayed goes when the event is stored.
 //! No ack happens here: see [`crate::consume`].
+
+mod letters;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::broker::{DeadLetter, DeadLetterError, DeadLetters, DeliveryTag};
+use shared::broker::{DeadLetterError, DeadLetters, DeliveryTag};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Held};
-use crate::destination::{Answer, Destination, Prepared, Trouble, TroubleKind};
+use crate::destination::{Answer, Destination, Prepared, Trouble};
 use crate::holds::Holds;
 use crate::letter;
 use crate::line_protocol::Lines;
@@ -33,6 +37,8 @@ pub(crate) struct Store {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pace: Pace,
     pub(crate) said: Repeated,
+    /// One for each batch whose requests may be on their way.
+    pub(crate) permits: Arc<Semaphore>,
     /// Set when the program ends: nothing is waited for any more.
     pub(crate) draining: CancellationToken,
 }
@@ -49,25 +55,44 @@ pub(crate) enum Flushed {
 /// The program ends before something could be done.
 struct Ended;
 
-/// Stores a batch.
-pub(crate) async fn flush(store: Arc<Store>, number: u64, batch: Batch) -> Flushed {
-    let mut split = Split::new(&batch.lines);
-    while let Some(part) = split.next_part() {
-        if store.write(number, &batch.lines, &mut split, part).await.is_err() {
-            return Flushed::GivenUp;
-        }
-    }
-    store.count(&split);
-    for held in &batch.held {
-        let Some(letter) = letter::letter(held, &batch.lines, &split) else {
-            store.metrics.stored.inc();
-            continue;
+/// What one try has left.
+struct Round {
+    /// The deliveries of the batch that are not settled, by their place in it.
+    unsettled: Vec<usize>,
+    /// Why: the dead letters have no room.
+    full: Option<DeadLetterError>,
+}
+
+/// Stores a batch. `permit` is for its requests; it is given back while it makes none for long.
+pub(crate) async fn flush(
+    store: Arc<Store>,
+    number: u64,
+    mut batch: Batch,
+    mut permit: OwnedSemaphorePermit,
+) -> Flushed {
+    let tags: Vec<DeliveryTag> = batch.held.iter().map(|held| held.tag).collect();
+    let mut failures = 0;
+    loop {
+        let unsettled = match store.round(number, &batch).await {
+            Ok(Round { unsettled, full: Some(full) }) => {
+                failures += 1;
+                drop(permit);
+                let Ok(again) = store.await_room(number, &full, failures).await else { break };
+                permit = again;
+                unsettled
+            }
+            Ok(Round { full: None, .. }) => {
+                if failures > 0 {
+                    store.letter_holds.passed(number);
+                }
+                return Flushed::Settled(tags);
+            }
+            Err(Ended) => break,
         };
-        if store.bury(number, held, letter).await.is_err() {
-            return Flushed::GivenUp;
-        }
+        // Whoever is to make room may have mended what the lines were refused for.
+        batch = batch.only(&unsettled);
     }
-    Flushed::Settled(batch.held.iter().map(|held| held.tag).collect())
+    Flushed::GivenUp
 }
 
 /// Makes sure that there is a place for the points, as long as no write has shown it.
@@ -149,38 +174,39 @@ impl Store {
         answer
     }
 
-    /// Puts an event into the dead letters, however long that takes.
-    async fn bury(&self, number: u64, held: &Held, letter: DeadLetter) -> Result<(), Ended> {
-        let why = letter::for_log(&letter.reason);
-        let mut failures = 0;
-        while let Err(error) = self.dead_letters.put(letter.clone()).await {
-            let kind = match error {
-                DeadLetterError::Full { .. } => TroubleKind::Misconfigured,
-                DeadLetterError::Unavailable { .. } => {
-                    TroubleKind::Unavailable { retry_after: None }
+    /// Tries to settle every delivery of a batch.
+    async fn round(&self, number: u64, batch: &Batch) -> Result<Round, Ended> {
+        let mut split = Split::new(&batch.lines);
+        while let Some(part) = split.next_part() {
+            self.write(number, &batch.lines, &mut split, part).await?;
+        }
+        let (mut refused, mut full) = (Vec::new(), None);
+        // First what is stored: a letter that is not needed any more makes room for another.
+        for (place, held) in batch.held.iter().enumerate() {
+            if letter::is_needed(held, &split) {
+                refused.push(place);
+                continue;
+            }
+            let letters = letter::replayed(held);
+            if !letters.is_empty() {
+                self.unbury(number, held, &letters).await?;
+            }
+            self.metrics.stored.inc();
+            self.count(held, &split);
+        }
+        let mut unsettled = Vec::new();
+        for place in refused {
+            let Some(held) = batch.held.get(place) else { continue };
+            let letter = letter::letter(held, &batch.lines, &split);
+            match self.bury(number, held, letter).await? {
+                Ok(()) => self.count(held, &split),
+                Err(no_room) => {
+                    unsettled.push(place);
+                    full = Some(no_room);
                 }
-            };
-            let why = match error {
-                DeadLetterError::Full { .. } => format!(
-                    "{error}; make room with `footman dead-letters replay`, or raise \
-                     `broker.deadLetters.maxBytes`"
-                ),
-                DeadLetterError::Unavailable { .. } => error.to_string(),
-            };
-            failures += 1;
-            self.hold(&self.letter_holds, number, Trouble { kind, why }, failures).await?;
+            }
         }
-        self.letter_holds.passed(number);
-        self.metrics.dead_lettered.inc();
-        if let Some(count) = self.said.dead_letters(1) {
-            tracing::warn!(
-                count,
-                subject = %held.subject.as_topic(),
-                "events went to the dead letters, the last one because {why}; \
-                 `footman dead-letters list` shows them"
-            );
-        }
-        Ok(())
+        Ok(Round { unsettled, full })
     }
 
     /// Waits before the next try.
@@ -200,9 +226,10 @@ impl Store {
         }
     }
 
-    fn count(&self, split: &Split<'_>) {
-        self.metrics.points.inc_by(split.count(Fate::Stored));
-        let expired = split.count(Fate::Expired);
+    /// Counts the points of a delivery that is settled.
+    fn count(&self, held: &Held, split: &Split<'_>) {
+        self.metrics.points.inc_by(split.count(held.lines.clone(), Fate::Stored));
+        let expired = split.count(held.lines.clone(), Fate::Expired);
         self.metrics.expired.inc_by(expired);
         if expired > 0
             && let Some(count) = self.said.expired(expired)

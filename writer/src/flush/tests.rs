@@ -4,13 +4,14 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
+use shared::broker::DeadLetter;
 use shared::broker::memory::MemoryBroker;
 use shared::readiness::Readiness;
 use shared::subject::Subject;
 use shared::timestamp::Timestamp;
 
 use super::*;
-use crate::destination::Refusal;
+use crate::destination::{Refusal, TroubleKind};
 use crate::line_protocol::EncodedTags;
 use crate::point::{FieldValue, Point};
 
@@ -64,9 +65,15 @@ fn bench(answers: Vec<Answer>) -> Bench {
         metrics: Metrics::register(&mut Registry::default()),
         pace,
         said: Repeated::new(pace.summary),
+        permits: Arc::new(Semaphore::new(1)),
         draining: CancellationToken::new(),
     };
     Bench { script, store: Arc::new(store), broker, readiness }
+}
+
+async fn flush(store: Arc<Store>, number: u64, batch: Batch) -> Flushed {
+    let permit = Arc::clone(&store.permits).acquire_owned().await.unwrap();
+    super::flush(store, number, batch, permit).await
 }
 
 /// A batch of events with so many lines each.
@@ -206,18 +213,31 @@ async fn the_bound_on_requests_gives_whole_events_to_the_dead_letters() {
     assert!(letters[50].reason.contains("shared their requests"), "{}", letters[50].reason);
 }
 
+/// Dead letters with room for so many.
 #[derive(Debug)]
-struct FullFor(Mutex<u32>, MemoryBroker);
+struct RoomFor(Mutex<usize>, MemoryBroker);
+
+impl RoomFor {
+    fn new(bench: &mut Bench, letters: usize) -> Arc<Self> {
+        let room = Arc::new(Self(Mutex::new(letters), bench.broker.clone()));
+        Arc::get_mut(&mut bench.store).unwrap().dead_letters = Arc::clone(&room) as _;
+        room
+    }
+
+    fn give(&self, letters: usize) {
+        *self.0.lock().unwrap() += letters;
+    }
+}
 
 #[async_trait]
-impl DeadLetters for FullFor {
+impl DeadLetters for RoomFor {
     async fn put(&self, letter: DeadLetter) -> Result<(), DeadLetterError> {
+        let is_known = self.1.get(&letter.event_id).await?.is_some();
         {
-            let mut tries = self.0.lock().unwrap();
-            if *tries > 0 {
-                *tries -= 1;
-                return Err(DeadLetterError::Full { limit_bytes: 9 });
-            }
+            let mut room = self.0.lock().unwrap();
+            *room = room
+                .checked_sub(usize::from(!is_known))
+                .ok_or(DeadLetterError::Full { limit_bytes: 9 })?;
         }
         self.1.put(letter).await
     }
@@ -231,27 +251,117 @@ impl DeadLetters for FullFor {
     }
 
     async fn remove(&self, event_id: &str) -> Result<(), DeadLetterError> {
+        if self.1.get(event_id).await?.is_some() {
+            self.give(1);
+        }
         self.1.remove(event_id).await
     }
 }
 
+/// The batch's deliveries, as they come when they are replayed.
+fn as_replays(mut batch: Batch) -> Batch {
+    for held in &mut batch.held {
+        held.subject = held.subject.for_replay().unwrap();
+    }
+    batch
+}
+
 #[tokio::test(start_paused = true)]
-async fn full_dead_letters_hold() {
+async fn full_dead_letters_hold_until_there_is_room() {
     let mut bench = bench(vec![]);
-    let letters = FullFor(Mutex::new(2), bench.broker.clone());
-    Arc::get_mut(&mut bench.store).unwrap().dead_letters = Arc::new(letters);
-    let mut unreadable = batch(&[0]);
+    let room = RoomFor::new(&mut bench, 1);
+    let mut unreadable = batch(&[0, 0, 1]);
     unreadable.held[0].unreadable = Some("no JSON".to_owned());
+    unreadable.held[1].unreadable = Some("no JSON".to_owned());
     let started = Instant::now();
     let flushing = tokio::spawn(flush(Arc::clone(&bench.store), 1, unreadable));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let why = bench.readiness.report().dependencies["dead-letters"].why.clone().unwrap();
     assert!(why.contains("broker.deadLetters.maxBytes"), "{why}");
-    settled(flushing.await.unwrap());
-    assert_eq!(started.elapsed().as_secs(), 60);
+    assert_eq!(bench.store.permits.available_permits(), 1, "others may make requests");
+    room.give(1);
+    assert_eq!(settled(flushing.await.unwrap()), [1, 2, 3]);
+    assert_eq!(started.elapsed().as_secs(), 30);
     assert!(bench.readiness.report().ready);
-    assert_eq!(bench.broker.list().await.unwrap()[0].reason, "no JSON");
-    assert!(bench.script.writes.lock().unwrap().is_empty(), "nothing was to be written");
+    let letters = bench.broker.list().await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.count).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(bench.script.writes.lock().unwrap().len(), 1, "what is settled is left alone");
+    let counters = bench.store.metrics.counters();
+    assert_eq!((counters.stored, counters.dead_lettered), (Some(1), Some(2)));
+    assert_eq!(bench.store.metrics.points_stored(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_fault_is_mended_no_room_is_needed() {
+    let mut bench = bench(vec![refused(Some(4)), refused(Some(2))]);
+    let _room = RoomFor::new(&mut bench, 1);
+    let started = Instant::now();
+    let tags = settled(flush(Arc::clone(&bench.store), 1, batch(&[2, 1, 1])).await);
+    assert_eq!((tags, started.elapsed().as_secs()), (vec![1, 2, 3], 60));
+    // The first has its letter; the others were tried once more in vain, and then stored.
+    let sizes: Vec<usize> = bench.script.writes.lock().unwrap().iter().map(|w| w.1).collect();
+    assert_eq!(sizes, [4, 2, 2]);
+    assert_eq!(bench.broker.list().await.unwrap()[0].lines, ["m f=true 0", "m f=true 1"]);
+    assert_eq!(bench.store.metrics.points_stored(), 2);
+    assert!(bench.readiness.report().ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replayed_event_that_is_stored_loses_its_letter() {
+    let bench = bench(vec![refused(Some(2))]);
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[1, 1])).await);
+    assert_eq!(bench.broker.list().await.unwrap().len(), 2);
+    // The event itself, delivered once more, says nothing about its letter.
+    settled(flush(Arc::clone(&bench.store), 2, batch(&[1])).await);
+    assert_eq!(bench.broker.list().await.unwrap().len(), 2);
+    settled(flush(Arc::clone(&bench.store), 3, as_replays(batch(&[1]))).await);
+    let left = bench.broker.list().await.unwrap();
+    assert_eq!(left.iter().map(|l| l.event_id.as_str()).collect::<Vec<_>>(), ["event-2"]);
+    assert_eq!(bench.store.metrics.replayed.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replayed_event_that_is_refused_again_is_counted_under_its_first_subject() {
+    let bench = bench(vec![refused(Some(1)), refused(Some(1))]);
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[1])).await);
+    settled(flush(Arc::clone(&bench.store), 2, as_replays(batch(&[1]))).await);
+    let letter = bench.broker.list().await.unwrap().remove(0);
+    assert_eq!((letter.count, letter.subject.as_str()), (2, "p/v1/health/a"));
+    assert_eq!(bench.store.metrics.replayed.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replayed_event_that_is_too_old_keeps_its_letter() {
+    let too_old = Answer::Refused(Refusal {
+        status: 400,
+        reason: "partial write: points beyond retention policy dropped=1".to_owned(),
+        dropped: Some(1),
+        expired: true,
+        ..Refusal::default()
+    });
+    let bench = bench(vec![too_old.clone(), too_old]);
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[1])).await);
+    assert!(bench.broker.list().await.unwrap().is_empty());
+    settled(flush(Arc::clone(&bench.store), 2, as_replays(batch(&[1]))).await);
+    let letter = bench.broker.list().await.unwrap().remove(0);
+    assert!(letter.reason.contains("retention policy"), "{}", letter.reason);
+    assert_eq!(letter.lines, ["m f=true 0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stored_replays_make_room_for_the_letters_of_their_batch() {
+    // Both refused; then the first is stored and a new event is refused in its place.
+    let mut bench = bench(vec![refused(Some(1)), refused(None), Answer::Stored, refused(None)]);
+    let _room = RoomFor::new(&mut bench, 1);
+    settled(flush(Arc::clone(&bench.store), 1, batch(&[1])).await);
+    let mut mixed = batch(&[1, 1]);
+    mixed.held.swap(0, 1);
+    mixed.held[1].subject = mixed.held[1].subject.for_replay().unwrap();
+    let started = Instant::now();
+    settled(flush(Arc::clone(&bench.store), 2, mixed).await);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let letters = bench.broker.list().await.unwrap();
+    assert_eq!(letters.iter().map(|l| l.event_id.as_str()).collect::<Vec<_>>(), ["event-2"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,6 +80,12 @@ impl Lines {
         self.ends.extend(others.ends.iter().map(|end| offset + end));
     }
 
+    /// Adds one of other lines after these.
+    pub fn copy(&mut self, others: &Self, index: usize) {
+        self.body.extend_from_slice(others.line(index));
+        self.ends.push(self.body.len());
+    }
+
     /// Takes all lines away and keeps their space.
     pub fn clear(&mut self) {
         self.body.clear();

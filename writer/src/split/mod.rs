@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Range;
 
 use crate::destination::{LineRefusal, Refusal};
 use crate::line_protocol::{Lines, measurement_of, timestamp_of};
@@ -227,9 +228,10 @@ impl<'l> Split<'l> {
         }
     }
 
-    /// How many lines have a fate.
-    pub(crate) fn count(&self, fate: Fate) -> u64 {
-        self.fates.iter().filter(|known| **known == fate).count() as u64
+    /// How many of these lines have a fate.
+    pub(crate) fn count(&self, lines: Range<usize>, fate: Fate) -> u64 {
+        let (skipped, taken) = (lines.start, lines.len());
+        self.fates.iter().skip(skipped).take(taken).filter(|known| **known == fate).count() as u64
     }
 }
 

@@ -208,7 +208,7 @@ mod tests {
         while replays.look().await.unwrap() == Found::PerhapsMore {}
         let deliveries = house.deliveries(ids.len()).await;
         let mut came: Vec<String> =
-            deliveries.iter().map(|d| crate::broker::event_id(&d.payload)).collect();
+            deliveries.iter().map(|d| crate::broker::stated_id(&d.payload).unwrap()).collect();
         came.sort();
         ids.sort();
         assert_eq!(came, ids);

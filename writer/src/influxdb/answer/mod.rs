@@ -15,7 +15,7 @@ use serde_json::Value;
 use shared::timestamp::Timestamp;
 
 use crate::destination::{Answer, LineRefusal, Refusal, Trouble, TroubleKind};
-use crate::letter::for_log;
+use crate::reason::for_log;
 use crate::schema::Version;
 
 /// The limits on cardinality of 1.x: its words, and the setting in its configuration file.

@@ -10,7 +10,7 @@ use shared::timestamp::Timestamp;
 use super::InfluxDb;
 use super::answer::Response;
 use crate::destination::{Prepared, Trouble, TroubleKind};
-use crate::letter::for_log;
+use crate::reason::for_log;
 
 /// Makes sure that the place exists.
 pub(super) async fn create(influxdb: &InfluxDb) -> Result<Prepared, Trouble> {

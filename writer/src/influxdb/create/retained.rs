@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{passes, refused, shell_quoted};
 use crate::destination::Trouble;
 use crate::influxdb::InfluxDb;
-use crate::letter::for_log;
+use crate::reason::for_log;
 
 /// <https://docs.influxdata.com/influxdb3/core/api/database/>.
 const PATH: &str = "api/v3/configure/database";
