@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use shared::lifecycle::{self, EXIT_FAILED, EXIT_USAGE};
 
+use crate::dead_letters::DeadLettersArgs;
 use crate::schedule::{self, ScheduleArgs};
-use crate::{check, demo, run};
+use crate::{check, dead_letters, demo, run};
 
 /// Carries what a Qlik Sense site says about itself into InfluxDB, and loses none of it.
 #[derive(Debug, Parser)]
@@ -27,11 +28,13 @@ enum Command {
     Run(ConfigArgs),
     /// Read a configuration as the programs do, and report every mistake.
     Check(ConfigArgs),
+    /// See, put back or give up what could not be stored.
+    DeadLetters(DeadLettersArgs),
     /// Say when the text of a heartbeat's frequency fires, or where it is wrong.
     Schedule(ScheduleArgs),
 }
 
-/// What `run` and `check` want to know.
+/// What commands that need a configuration want to know.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     /// The configuration: one YAML file, that of Butler SOS 15 or Footman's own.
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Check(args) => check::check(&args),
         Command::Schedule(args) => schedule::schedule(&args),
+        Command::DeadLetters(args) => in_runtime(dead_letters::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Demo(args) => in_runtime(demo::demo(args)),
     }
@@ -89,7 +93,7 @@ fn report(error: &anyhow::Error) {
     eprintln!("footman: {error:#}");
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     shared::config::parse_duration(text).map_err(|form| format!("expected {form}"))
 }
 

@@ -3,6 +3,7 @@
 pub mod cli;
 
 mod check;
+mod dead_letters;
 mod demo;
 mod heart;
 mod run;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use collector::program::{self, Collecting};
 use shared::broker::Broker;
-use shared::broker::embedded::{EmbeddedConsumer, EmbeddedDeadLetters};
+use shared::broker::embedded::{EmbeddedConsumer, EmbeddedDeadLetters, Replays};
 use shared::config::{Config, Embedded, Transport};
 use shared::instance::Instance;
 use shared::outbox::{Outbox, OutboxSettings};
@@ -156,16 +156,19 @@ fn start_writer(
     let registry = frame.registry.sub_registry_with_prefix("collector");
     registry.register_collector(Box::new(outbox.clone()));
     let limit = frame.config.broker.dead_letters_max_bytes;
+    let dead_letters = EmbeddedDeadLetters::open(&embedded.directory, limit)?;
+    let replays = Replays::new(outbox, dead_letters.clone());
     let context = WriterContext {
         config: frame.config.writer.clone(),
         shutdown_grace: frame.config.shutdown_grace,
         consumer: Box::new(EmbeddedConsumer::new(outbox)?),
-        dead_letters: Arc::new(EmbeddedDeadLetters::open(&embedded.directory, limit)?),
+        dead_letters: Arc::new(dead_letters),
         readiness: frame.readiness.clone(),
         metrics: Arc::clone(metrics),
         pace: writer::Pace::default(),
     };
     let queue = outbox.clone();
+    frame.stages.spawn("replays", |stop| replays.run(stop));
     frame.stages.spawn("queue", |stop| hand_over(queue, stop));
     frame.stages.spawn("writer", |stop| writer::run(context, stop));
     Ok(())

@@ -116,7 +116,8 @@ pub fn id_from_bytes(payload: &[u8]) -> String {
 }
 
 /// What there is to know of a dead letter without its event and lines, which may be large.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LetterHeader {
     /// The event's id.
     pub event_id: String,
@@ -125,6 +126,7 @@ pub struct LetterHeader {
     /// InfluxDB's words, or what is wrong with the event. May hold what only `show` may show.
     pub reason: String,
     /// InfluxDB's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
     /// When it first came here.
     pub first_time: Timestamp,
