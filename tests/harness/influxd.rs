@@ -74,6 +74,23 @@ impl Influxd {
         series.iter().flat_map(rows_of).collect()
     }
 
+    /// Runs an InfluxQL statement that changes something.
+    pub async fn execute(&self, database: &str, statement: &str) {
+        let parameters = [("db", database), ("q", statement)];
+        let url = format!("http://127.0.0.1:{}/query", self.port);
+        let answer = self.client.post(url).query(&parameters).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains("error"), "{statement}: {text}");
+    }
+
+    /// Writes lines as any other program might.
+    pub async fn write(&self, database: &str, lines: &str) {
+        let url = format!("http://127.0.0.1:{}/write", self.port);
+        let request = self.client.post(url).query(&[("db", database)]).body(lines.to_owned());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 204, "{}", answer.text().await.unwrap());
+    }
+
     /// The first value of a query that gives one, e.g. a count; none without rows.
     pub async fn value(&self, database: &str, query: &str, column: &str) -> Option<Value> {
         self.rows(database, query).await.first().map(|row| row[column].clone())

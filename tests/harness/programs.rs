@@ -59,6 +59,20 @@ impl House {
         self.prepare("footman", &["run"], page, &[listen])
     }
 
+    /// Runs `footman dead-letters` to its end: its exit code, and what it printed.
+    pub async fn dead_letters(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(program("footman"));
+        command
+            .current_dir(self.directory.path())
+            .arg("dead-letters")
+            .args(arguments)
+            .args(["--config", "footman.yaml"])
+            .stdin(std::process::Stdio::null());
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(printed).unwrap())
+    }
+
     fn prepare(
         &self,
         name: &'static str,
@@ -146,6 +160,11 @@ impl Running {
     /// The instance name that the program was given.
     pub fn instance(&self) -> &str {
         self.arguments.last().map_or("", String::as_str)
+    }
+
+    /// The house in which it runs.
+    pub fn house(&self) -> &House {
+        &self.house
     }
 
     /// Where the program keeps its things.
