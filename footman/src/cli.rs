@@ -29,6 +29,10 @@ enum Command {
     /// Read a configuration as the programs do, and report every mistake.
     Check(ConfigArgs),
     /// See, put back or give up what could not be stored.
+    ///
+    /// An event is kept as a dead letter when InfluxDB refuses some of its lines, when it cannot be
+    /// read, or when the broker will never take it. Mend the cause, then replay: the event is stored
+    /// with its own time, and only then is its letter gone.
     DeadLetters(DeadLettersArgs),
     /// Say when the text of a heartbeat's frequency fires, or where it is wrong.
     Schedule(ScheduleArgs),

@@ -23,11 +23,7 @@ use crate::cli::{self, ConfigArgs};
 use crate::configuration;
 use places::Places;
 
-/// Events of which something could not be stored, each with the reason.
-///
-/// The writer puts an event here when InfluxDB refuses some of its lines, or when it cannot be read;
-/// the collector does when the broker will never take it. Mend the cause, then replay: the event
-/// is stored with its own time, and only then is it gone from here.
+/// What `dead-letters` may be told.
 #[derive(Debug, Args)]
 #[command(after_help = "Without --group, the dead letters are those of `writer.consumerGroup`.\n\
     Exit codes: 0 done, 1 something is not stored or not found, 64 wrong usage, 78 wrong \
@@ -59,6 +55,8 @@ enum Command {
         json: bool,
     },
     /// Give events to the writers once more, and say of each how that ended.
+    #[command(override_usage = "footman dead-letters replay --config <FILE> <ID>...\n       \
+        footman dead-letters replay --config <FILE> --all [--reason <TEXT>]")]
     Replay {
         #[command(flatten)]
         from: From,
@@ -69,6 +67,8 @@ enum Command {
         wait: Duration,
     },
     /// Give events up for good.
+    #[command(override_usage = "footman dead-letters delete --config <FILE> <ID>...\n       \
+        footman dead-letters delete --config <FILE> --all [--reason <TEXT>]")]
     Delete {
         #[command(flatten)]
         from: From,
