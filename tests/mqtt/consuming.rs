@@ -4,8 +4,8 @@ use integration_tests::mosquitto::Mosquitto;
 use shared::broker::{Consumer as _, DeliveryTag};
 
 use crate::site::{
-    both, consumer, ids, ids_of, missing, publish_all, publisher, ready, receive, receive_all,
-    tags_of,
+    Records, both, consumer, ids, ids_of, missing, publish_all, publisher, ready, receive,
+    receive_all, tags_of,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,16 +37,14 @@ async fn a_slot_says_that_it_is_there() {
     let mosquitto = Mosquitto::start().await;
     let (consumer, joined) = consumer(mosquitto.settings());
     ready(&joined).await;
-    consumer.close().await.unwrap();
-    let subscriber = mosquitto.subscriber("qliksense/v1/slots/#").await;
-    let topic = "qliksense/v1/slots/influxdb/0";
-    let record = integration_tests::patience::eventually("the record", || async {
-        subscriber.received(topic).pop()
-    })
-    .await;
-    let record: shared::broker::mqtt::SlotRecord = serde_json::from_str(&record).unwrap();
+    let records = Records::of(&mosquitto).await;
+    let record = records.when("it is owned", 0, |record| record.owner.is_some()).await;
     let owner = record.owner.unwrap();
     assert_eq!((owner.process.as_str(), owner.instance.as_str()), ("writer", "test"));
+    consumer.close().await.unwrap();
+    let left = records.when("it was given up", 0, |record| record.owner.is_none()).await;
+    assert_eq!((left.takeover, left.session), (record.takeover, record.session));
+    assert!(left.released);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,5 +15,6 @@ mod forgetful;
 mod publishing;
 mod scripted;
 mod security;
+mod sharing;
 mod site;
 mod traps;

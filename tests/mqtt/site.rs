@@ -1,12 +1,14 @@
 //! A mosquitto with a publisher and a consumer of ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _};
-use integration_tests::mosquitto::Mosquitto;
-use integration_tests::patience::{PATIENCE, eventually};
-use shared::broker::mqtt::{MqttConsumer, MqttDeadLetters, MqttPublisher, MqttSettings};
+use integration_tests::mosquitto::{Mosquitto, MqttSubscriber};
+use integration_tests::patience::{PATIENCE, eventually, eventually_equal};
+use shared::broker::mqtt::{
+    MqttConsumer, MqttDeadLetters, MqttPublisher, MqttSettings, SlotRecord,
+};
 use shared::broker::{Consumer, Delivery, DeliveryTag, Outgoing, PublishError, Publisher};
 use shared::config::Mqtt;
 use shared::readiness::Readiness;
@@ -22,11 +24,70 @@ const AT_ONCE: usize = 50;
 
 /// What one of our programs calls itself at this broker.
 pub(crate) fn settings(broker: Mqtt, process: &str) -> MqttSettings {
+    named(broker, process, "test")
+}
+
+fn named(broker: Mqtt, process: &str, instance: &str) -> MqttSettings {
     MqttSettings {
         topic_prefix: PREFIX.to_owned(),
         broker,
         process: process.to_owned(),
-        instance: "test".to_owned(),
+        instance: instance.to_owned(),
+    }
+}
+
+/// One of several consumers of the group.
+pub(crate) fn member(instance: &str, broker: Mqtt) -> (Box<MqttConsumer>, Readiness) {
+    let readiness = Readiness::default();
+    let dependency = readiness.dependency("broker");
+    let settings = named(broker, "writer", instance);
+    (Box::new(MqttConsumer::start(&settings, GROUP, WINDOW, dependency)), readiness)
+}
+
+/// The records of the group's slots, as anybody sees them.
+pub(crate) struct Records {
+    subscriber: MqttSubscriber,
+}
+
+impl Records {
+    pub(crate) async fn of(mosquitto: &Mosquitto) -> Self {
+        Self { subscriber: mosquitto.subscriber(&format!("{PREFIX}/v1/slots/{GROUP}/+")).await }
+    }
+
+    /// What the record of a slot says; nothing when there is none.
+    pub(crate) fn of_slot(&self, slot: u16) -> Option<SlotRecord> {
+        let text = self.subscriber.received(&format!("{PREFIX}/v1/slots/{GROUP}/{slot}")).pop()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Waits for a record of a slot.
+    pub(crate) async fn when(
+        &self,
+        what: &str,
+        slot: u16,
+        is_so: impl Fn(&SlotRecord) -> bool,
+    ) -> SlotRecord {
+        eventually(&format!("slot {slot}: {what}"), || async {
+            self.of_slot(slot).filter(|record| is_so(record))
+        })
+        .await
+    }
+
+    /// How many of the first slots each instance owns.
+    pub(crate) fn shares(&self, slots: u16) -> BTreeMap<String, usize> {
+        let mut shares = BTreeMap::new();
+        for owner in (0..slots).filter_map(|slot| self.of_slot(slot)?.owner) {
+            *shares.entry(owner.instance).or_default() += 1;
+        }
+        shares
+    }
+
+    /// Waits until the slots are shared so.
+    pub(crate) async fn shared_so(&self, wanted: &[(&str, usize)]) {
+        let slots = wanted.iter().map(|(_, count)| count).sum::<usize>();
+        let slots = u16::try_from(slots).unwrap();
+        let wanted = wanted.iter().map(|&(name, count)| (name.to_owned(), count)).collect();
+        eventually_equal("the shares", wanted, || async { self.shares(slots) }).await;
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) const REQUESTS: usize = 70_000;
 /// How long the broker may take to close a connection that we ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a client makes of its connection. Nothing in it waits, except [`Role::room`].
+/// What a client makes of its connection. Nothing in it waits, except
+/// [`Role::turn`] and [`Role::room`].
 pub(super) trait Role: Send + Sync + 'static {
     /// The id of the next connection.
     fn client_id(&mut self) -> String;
@@ -46,6 +47,11 @@ pub(super) trait Role: Send + Sync + 'static {
 
     /// A connection, or the attempt at one, has ended.
     fn lost(&mut self, failure: &Failure);
+
+    /// Waits until a connection may be made.
+    fn turn(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// Waits until more may be read from the broker.
     fn room(&self) -> impl Future<Output = ()> + Send {
@@ -112,7 +118,12 @@ struct Keeper<R> {
 
 impl<R: Role> Keeper<R> {
     async fn run(mut self) {
-        while !self.closing.is_cancelled() {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.closing.cancelled() => return,
+                () = self.role.turn() => {}
+            }
             let client_id = self.role.client_id();
             let mut failure = self.connect(&client_id).await;
             if self.short_lived >= FLAPPING {

@@ -20,6 +20,7 @@ mod endpoint;
 mod failure;
 mod flight;
 mod link;
+mod member_record;
 mod publisher;
 mod registry;
 mod report;

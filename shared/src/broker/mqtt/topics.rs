@@ -34,6 +34,35 @@ impl Topics {
         format!("{}/slots/{group}/{number}", self.root)
     }
 
+    /// Where a slot's session tells its owner that everything before has come.
+    pub(super) fn end_of_slot(&self, group: &str, number: u16) -> String {
+        format!("{}/slots/{group}/{number}/end", self.root)
+    }
+
+    /// The records of a group's slots and members.
+    pub(super) fn group(&self, group: &str) -> String {
+        format!("{}/slots/{group}/#", self.root)
+    }
+
+    /// The record of a group's member.
+    pub(super) fn member(&self, group: &str, name: &str) -> String {
+        format!("{}/slots/{group}/members/{name}", self.root)
+    }
+
+    /// Where a member tells itself that the retained records have all come. A level deeper than
+    /// they are.
+    pub(super) fn end_of_group(&self, group: &str, name: &str) -> String {
+        format!("{}/slots/{group}/members/{name}/end", self.root)
+    }
+
+    /// The group and name of a member's record.
+    pub(super) fn member_of<'a>(&self, topic: &'a str) -> Option<(&'a str, &'a str)> {
+        let rest = topic.strip_prefix(&self.root)?.strip_prefix("/slots/")?;
+        let (group, member) = rest.split_once('/')?;
+        let name = member.strip_prefix("members/")?;
+        (!name.is_empty() && !name.contains('/')).then_some((group, name))
+    }
+
     /// The group and number of a slot's record.
     pub(super) fn slot_of<'a>(&self, topic: &'a str) -> Option<(&'a str, u16)> {
         let rest = topic.strip_prefix(&self.root)?.strip_prefix("/slots/")?;
@@ -98,5 +127,13 @@ mod tests {
         for other in ["p/v1/slots/g", "p/v1/slots/g/x", "p/v1/slots/g/1/2", "q/v1/slots/g/1"] {
             assert_eq!(topics.slot_of(other), None, "{other}");
         }
+        let member = topics.member("g", "writer-a");
+        assert_eq!(topics.member_of(&member), Some(("g", "writer-a")));
+        let others = [topics.end_of_group("g", "writer-a"), topics.end_of_slot("g", 1)];
+        for other in others.into_iter().chain([topics.member("g", "")]) {
+            assert_eq!((topics.member_of(&other), topics.slot_of(&other)), (None, None), "{other}");
+        }
+        assert_eq!(topics.slot_of(&member), None);
+        assert_eq!(topics.member_of(&topics.slot("g", 1)), None);
     }
 }

@@ -1,22 +1,33 @@
-//! One slot: a persistent session, its subscriptions, its record, and the acks of one connection.
+//! One slot that is ours: a persistent session with a fixed client id, its subscriptions and its
+//! record.
+//!
+//! The record is published over this connection alone, the last will included: so nobody who has
+//! lost the slot can write its record any more, and the broker keeps the records of all owners in
+//! the order of their connections.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, Filter, Packet, PubAck, Publish, PublishProperties};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, Filter, LastWill, LastWillProperties, Packet, PubAck, Publish, SubAck, UnsubAck,
+    UnsubAckReason,
+};
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
+use tokio::sync::watch;
 use tokio::time::Instant;
+use ulid::Ulid;
 
-use super::intake::{Arrived, Intake};
+use super::Shared;
+use super::connections::{Connection, seconds};
+use super::council::Opening;
+use super::intake::Arrived;
 use super::ledger::Origin;
 use crate::broker::mqtt::failure::Failure;
 use crate::broker::mqtt::link::Role;
-use crate::broker::mqtt::report::Report;
-use crate::broker::mqtt::slot_record::{SlotOwner, SlotRecord};
-use crate::broker::mqtt::topics::Topics;
-use crate::broker::mqtt::{MqttSettings, confirm, subscribed};
+use crate::broker::mqtt::slot_record::SlotRecord;
+use crate::broker::mqtt::{confirm, subscribed};
 use crate::timestamp::Timestamp;
 
 /// Longer than that of other clients: while a slot is full it does not even ping, and the broker
@@ -24,192 +35,260 @@ use crate::timestamp::Timestamp;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How often a record is published again within its life: as its session lives on, so must it.
 const RECORD_REFRESHES: u32 = 10;
-/// The longest session that MQTT can express: one more never ends.
-const LONGEST_SESSION: u32 = u32::MAX - 1;
 
-/// Acks over the slot's connection, while it lasts.
-#[derive(Debug, Default)]
-pub(super) struct Acks {
-    connection: Mutex<Option<(u64, AsyncClient)>>,
-}
-
-impl Acks {
-    /// Acks, unless the connection that brought the delivery is gone: its packet id may by now
-    /// stand for another delivery.
-    pub(super) fn ack(&self, epoch: u64, packet_id: u16) {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((_, client)) = connection.as_ref().filter(|(current, _)| *current == epoch) else {
-            return;
-        };
-        let publish = Publish { qos: QoS::AtLeastOnce, pkid: packet_id, ..Publish::default() };
-        if packet_id != 0 && client.try_ack(&publish).is_err() {
-            tracing::error!("An ack found no place in the queue; the broker delivers again.");
-        }
-    }
-
-    fn set(&self, connection: Option<(u64, AsyncClient)>) {
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
-    }
+/// Whether the slot may be connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permit {
+    /// Not before more is known.
+    Wait,
+    /// Whenever there is no connection.
+    Go,
+    /// Never again: it was given up.
+    End,
 }
 
 /// The slot's side of the event loop.
 pub(super) struct SlotRole {
-    number: usize,
-    client_id: String,
-    receive_maximum: u16,
-    session_expiry: u32,
-    filters: Vec<Filter>,
-    record: Record,
-    acks: Arc<Acks>,
-    intake: Arc<Intake>,
-    report: Arc<Report>,
-    /// Counts the connections.
-    epoch: u64,
-    client: Option<AsyncClient>,
-    /// A connection of ours left a session at the broker.
-    has_session: bool,
-}
-
-/// The slot's record, and when it is due again.
-struct Record {
-    topic: String,
-    text: String,
-    life: Duration,
+    shared: Arc<Shared>,
+    opening: Opening,
+    permit: watch::Receiver<Permit>,
+    record: SlotRecord,
+    /// The session had its name before we came, or got it from us.
+    is_named: bool,
+    /// What says that everything which was in the session before it has come.
+    end: String,
+    connection: Option<Connection>,
+    /// When the record is due again.
     due: Option<Instant>,
+    /// The last will holds the name of a session that is lost.
+    is_will_outdated: bool,
+    /// How many of the filters a session that is retired has left.
+    unsubscribed: usize,
 }
 
 impl SlotRole {
     pub(super) fn new(
-        settings: &MqttSettings,
-        group: &str,
-        number: u16,
-        receive_maximum: u16,
-        acks: Arc<Acks>,
-        intake: Arc<Intake>,
-        report: Arc<Report>,
+        shared: Arc<Shared>,
+        opening: Opening,
+        permit: watch::Receiver<Permit>,
     ) -> Self {
-        let MqttSettings { topic_prefix, broker, process, instance } = settings;
-        let topics = Topics::new(topic_prefix);
-        let owner = SlotOwner { process: process.clone(), instance: instance.clone() };
         let record = SlotRecord {
-            owner: Some(owner),
+            owner: Some(shared.owner.clone()),
             since: Timestamp::now(),
-            takeover: 0,
-            session: None,
+            takeover: opening.takeover,
+            session: Some(opening.session.clone().unwrap_or_else(name)),
             released: false,
         };
-        let filters = topics.shared(group).into_iter();
         Self {
-            number: usize::from(number),
-            client_id: format!("{topic_prefix}-{group}-slot-{number}"),
-            receive_maximum,
-            session_expiry: seconds(broker.session_expiry),
-            filters: filters.map(|filter| Filter::new(filter, QoS::AtLeastOnce)).collect(),
-            record: Record {
-                topic: topics.slot(group, number),
-                text: serde_json::to_string(&record).unwrap_or_default(),
-                life: broker.session_expiry,
-                due: None,
-            },
-            acks,
-            intake,
-            report,
-            epoch: 0,
-            client: None,
-            has_session: false,
+            is_named: opening.session.is_some(),
+            shared,
+            opening,
+            permit,
+            record,
+            end: name(),
+            connection: None,
+            due: None,
+            is_will_outdated: false,
+            unsubscribed: 0,
         }
     }
 
-    fn arrive(&self, publish: Publish) {
-        self.intake.push(Arrived {
-            origin: Origin { slot: self.number, epoch: self.epoch, packet_id: publish.pkid },
-            topic: String::from_utf8_lossy(&publish.topic).into_owned(),
-            payload: publish.payload,
-            redelivered: publish.dup,
-        });
+    fn number(&self) -> u16 {
+        self.opening.slot
     }
 
-    /// Tells collectors that this session keeps what they publish, for as long as it will.
-    fn publish_record(&mut self) -> Result<(), Failure> {
-        let Some(client) = &self.client else { return Ok(()) };
-        let Record { topic, text, life, due } = &mut self.record;
-        *due = Some(Instant::now() + *life / RECORD_REFRESHES);
-        let properties = PublishProperties {
-            message_expiry_interval: Some(seconds(*life)),
-            ..PublishProperties::default()
-        };
-        let qos = QoS::AtLeastOnce;
+    /// What the broker keeps for the session is a new one when there was none; its name says so.
+    fn name_session(&mut self, is_present: bool) {
+        if !is_present && self.is_named {
+            tracing::warn!(
+                slot = self.number(),
+                "The broker has lost a session and what it kept for it."
+            );
+            self.record.session = Some(name());
+            self.is_will_outdated = true;
+        } else {
+            self.is_will_outdated = false;
+        }
+        self.is_named = true;
+    }
+
+    /// Each time: a session that is there may have lost its subscription.
+    fn subscribe(&self, client: &AsyncClient) -> Result<(), Failure> {
+        let filters = self.shared.topics.shared(&self.shared.group).into_iter();
+        if !self.opening.retiring {
+            return client
+                .try_subscribe_many(filters.map(|filter| Filter::new(filter, QoS::AtLeastOnce)))
+                .map_err(|error| Failure::new(error.to_string()));
+        }
+        for filter in filters {
+            client.try_unsubscribe(filter).map_err(|error| Failure::new(error.to_string()))?;
+        }
         client
-            .try_publish_with_properties(topic.as_str(), qos, true, text.clone(), properties)
+            .try_subscribe(self.shared.end_of(self.number()), QoS::AtLeastOnce)
             .map_err(|error| Failure::new(error.to_string()))
     }
 
-    fn record_confirmed(&self, puback: &PubAck) -> Result<(), Failure> {
-        match confirm::retained(puback.reason, &self.record.topic) {
-            Ok(()) => {
-                self.report.up(self.number);
-                Ok(())
+    fn subscribed(&mut self, suback: &SubAck) -> Result<(), Failure> {
+        subscribed::check(suback, "the events")?;
+        self.claim()?;
+        if !self.opening.retiring {
+            return Ok(());
+        }
+        // Anything that still came after the end would be lost with the session.
+        if self.unsubscribed < self.shared.topics.shared(&self.shared.group).len() {
+            return Err(Failure::new("the broker has not ended all subscriptions of a session"));
+        }
+        let Some(Connection { client, .. }) = &self.connection else { return Ok(()) };
+        let topic = self.shared.end_of(self.number());
+        client
+            .try_publish(topic, QoS::AtLeastOnce, false, self.end.clone())
+            .map_err(|error| Failure::new(error.to_string()))
+    }
+
+    fn unsubscribed(&mut self, unsuback: &UnsubAck) -> Result<(), Failure> {
+        for reason in &unsuback.reasons {
+            match reason {
+                UnsubAckReason::Success | UnsubAckReason::NoSubscriptionExisted => {
+                    self.unsubscribed += 1;
+                }
+                other => {
+                    let why = format!("the broker does not end a subscription: {other:?}");
+                    return Err(Failure::new(why));
+                }
             }
-            Err(error) => Err(Failure::new(error.to_string())),
+        }
+        Ok(())
+    }
+
+    fn arrive(&self, publish: Publish) {
+        let Some(Connection { epoch, .. }) = &self.connection else { return };
+        let (slot, opening) = (self.number(), self.opening.number);
+        let is_end = publish.topic == self.shared.end_of(slot).as_bytes();
+        let is_our_end = is_end && publish.payload == self.end.as_bytes();
+        self.shared.intake.push(Arrived {
+            origin: Origin { slot, epoch: *epoch, packet_id: publish.pkid },
+            topic: String::from_utf8_lossy(&publish.topic).into_owned(),
+            payload: publish.payload,
+            redelivered: publish.dup,
+            is_end,
+        });
+        // An earlier attempt at retiring may have left an end of its own.
+        if is_our_end {
+            self.shared.tell(|council, _now| council.drained(slot, opening));
         }
     }
 
+    /// Tells collectors that this session keeps what they publish, for as long as it will, and the
+    /// group whose it is.
+    fn claim(&mut self) -> Result<(), Failure> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        self.due = Some(Instant::now() + connection.life / RECORD_REFRESHES);
+        connection.claim()
+    }
+
+    fn confirmed(&mut self, puback: &PubAck) -> Result<(), Failure> {
+        let Some(Connection { topic, client, .. }) = &self.connection else { return Ok(()) };
+        confirm::retained(puback.reason, topic).map_err(|error| Failure::new(error.to_string()))?;
+        if self.is_will_outdated {
+            // Collectors know of the loss now. The next connection has the right last will.
+            let _queued = client.try_disconnect();
+            return Ok(());
+        }
+        let (slot, opening) = (self.number(), self.opening.number);
+        self.shared.report.up(connection_of(slot));
+        self.shared.tell(|council, _now| council.up(slot, opening));
+        Ok(())
+    }
+
     fn refresh(&mut self) -> Result<(), Failure> {
-        match self.record.due {
-            Some(due) if Instant::now() >= due => self.publish_record(),
+        match self.due {
+            Some(due) if Instant::now() >= due => self.claim(),
             _ => Ok(()),
+        }
+    }
+
+    fn is_given_up(&self) -> bool {
+        *self.permit.borrow() == Permit::End
+    }
+
+    fn disconnected(&mut self) {
+        if let Some(Connection { epoch, .. }) = self.connection.take() {
+            self.shared.connections.clear(self.number(), epoch);
         }
     }
 }
 
-/// A duration as MQTT counts it.
-fn seconds(duration: Duration) -> u32 {
-    u32::try_from(duration.as_secs()).unwrap_or(LONGEST_SESSION).min(LONGEST_SESSION)
+/// The place of a slot's connection in the report.
+pub(super) fn connection_of(slot: u16) -> usize {
+    usize::from(slot) + 1
+}
+
+/// A name that nothing else has.
+fn name() -> String {
+    Ulid::generate().to_string()
 }
 
 impl Role for SlotRole {
     fn client_id(&mut self) -> String {
-        self.client_id.clone()
+        self.shared.client_id_of(self.number())
     }
 
     fn prepare(&self, options: &mut MqttOptions) {
+        let Shared { topics, group, session_expiry, receive_maximum, .. } = &*self.shared;
+        let free = SlotRecord { owner: None, ..self.record.clone() };
+        let text = serde_json::to_string(&free).unwrap_or_default();
+        let properties = LastWillProperties {
+            delay_interval: None,
+            payload_format_indicator: None,
+            message_expiry_interval: Some(seconds(*session_expiry)),
+            content_type: None,
+            response_topic: None,
+            correlation_data: None,
+            user_properties: vec![],
+        };
+        let topic = topics.slot(group, self.number());
+        let will = LastWill::new(topic, text, QoS::AtLeastOnce, true, Some(properties));
         options
             .set_clean_start(false)
-            .set_session_expiry_interval(Some(self.session_expiry))
-            .set_receive_maximum(Some(self.receive_maximum))
+            .set_session_expiry_interval(Some(seconds(*session_expiry)))
+            .set_receive_maximum(Some(*receive_maximum))
             .set_keep_alive(KEEP_ALIVE)
-            .set_manual_acks(true);
+            .set_manual_acks(true)
+            .set_last_will(will);
+    }
+
+    async fn turn(&self) {
+        let mut permit = self.permit.clone();
+        if permit.wait_for(|permit| *permit == Permit::Go).await.is_err() {
+            // Whoever gives permits is gone, and this role will be soon.
+            std::future::pending::<()>().await;
+        }
     }
 
     fn connected(&mut self, client: &AsyncClient, connack: &ConnAck) -> Result<(), Failure> {
-        if self.has_session && !connack.session_present {
-            tracing::warn!(
-                slot = self.number,
-                "The broker has lost a session and what it kept for it."
-            );
-        }
-        self.has_session = true;
+        self.name_session(connack.session_present);
+        self.unsubscribed = 0;
         let granted = connack.properties.as_ref().and_then(|p| p.session_expiry_interval);
-        if let Some(granted) = granted {
-            self.record.life = Duration::from_secs(granted.into());
-        }
-        self.epoch += 1;
-        self.client = Some(client.clone());
-        self.acks.set(Some((self.epoch, client.clone())));
-        // Each time: a session that is there may have lost its subscription.
-        client
-            .try_subscribe_many(self.filters.clone())
-            .map_err(|error| Failure::new(error.to_string()))
+        let life = granted.map_or(self.shared.session_expiry, |s| Duration::from_secs(s.into()));
+        let connection = Connection {
+            epoch: self.shared.next_epoch(),
+            client: client.clone(),
+            topic: self.shared.topics.slot(&self.shared.group, self.number()),
+            record: self.record.clone(),
+            life,
+        };
+        self.shared.intake.begin(self.number(), connection.epoch);
+        self.shared.connections.set(self.number(), connection.clone());
+        self.connection = Some(connection);
+        self.subscribe(client)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Incoming(Packet::Publish(publish)) => self.arrive(publish),
-            Event::Incoming(Packet::SubAck(suback)) => {
-                subscribed::check(&suback, "the events")?;
-                self.publish_record()?;
-            }
-            Event::Incoming(Packet::PubAck(puback)) => self.record_confirmed(&puback)?,
+            Event::Incoming(Packet::SubAck(suback)) => self.subscribed(&suback)?,
+            Event::Incoming(Packet::UnsubAck(unsuback)) => self.unsubscribed(&unsuback)?,
+            Event::Incoming(Packet::PubAck(puback)) => self.confirmed(&puback)?,
             Event::Outgoing(Outgoing::PingReq) => self.refresh()?,
             _ => {}
         }
@@ -217,20 +296,26 @@ impl Role for SlotRole {
     }
 
     fn lost(&mut self, failure: &Failure) {
-        self.acks.set(None);
-        self.client = None;
-        self.report.down(self.number, &failure.why);
+        self.disconnected();
+        if self.is_given_up() {
+            return;
+        }
+        let (slot, opening) = (self.number(), self.opening.number);
+        self.shared.report.down(connection_of(slot), &failure.why);
+        self.shared.tell(|council, now| council.down(now, slot, opening));
     }
 
     async fn room(&self) {
-        self.intake.room(self.number).await;
+        self.shared.intake.room(self.number()).await;
     }
 }
 
 impl Drop for SlotRole {
-    /// A stream that misses a slot is no stream: the caller learns of it.
+    /// A stream that misses a slot which is ours is no stream: the caller learns of it.
     fn drop(&mut self) {
-        self.acks.set(None);
-        self.intake.close();
+        self.disconnected();
+        if !self.is_given_up() {
+            self.shared.intake.close();
+        }
     }
 }

@@ -1,0 +1,588 @@
+//! Decides what one member of a group does about the group's slots.
+//!
+//! Every member knows the same retained records and computes the same shares from them, so nobody
+//! has to be in charge. Records of slots are written only by who is connected as the slot, so the
+//! broker, which allows one connection to a client id, orders them as it orders the owners; who
+//! sees that another came after him yields.
+//!
+//! Pure: no clock, no runtime, no client. What happens is told, [`Council::step`] says what to do.
+
+mod hold;
+mod share;
+#[cfg(test)]
+mod simulation;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+use self::hold::{Glance, Hold, Phase};
+use self::share::{Owned, quotas, takers};
+pub(super) use self::view::Tenure;
+use self::view::View;
+use crate::broker::mqtt::member_record::MemberRecord;
+
+/// Time since some moment before everything that is told here.
+pub(super) type Moment = Duration;
+
+/// How often a member says that it is there.
+const BEAT: Duration = Duration::from_secs(3);
+/// A member that says nothing for this long is gone: several beats, because a busy machine is late.
+pub(super) const LIFE: Duration = Duration::from_secs(15);
+/// How long a member looks around before it takes anything for the first time: others may be
+/// starting as well.
+const SETTLE: Duration = Duration::from_millis(500);
+/// How long a slot must be without its owner before another takes it: who only lost its connection
+/// is back by then.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long who has lost its connection as a slot waits before it makes another: should somebody
+/// else have taken the slot, that record is there by then. Shorter than the grace.
+const SECOND_THOUGHT: Duration = Duration::from_secs(1);
+/// And at most this longer, not the same for everybody: members that know different things for a
+/// moment do not all act in the same one.
+const JITTER_MS: u64 = 1_000;
+/// How long no member must come or go, and no slot become free, before somebody takes a slot: until
+/// everybody knows of the same ones, two may think that it is for them.
+const STILL: Duration = Duration::from_millis(300);
+/// And before somebody hands one over: who joins seldom joins alone.
+const CALM: Duration = Duration::from_secs(1);
+/// How long a slot's owner waits for the acks of what it holds before it hands the slot over all
+/// the same. What is not acked is delivered again.
+const LONGEST_HAND_OVER: Duration = Duration::from_secs(10);
+/// How long a record may say something else than that the slot is ours while we are connected as
+/// it. Shorter than the grace, after which others would believe it.
+const DISPUTE: Duration = Duration::from_secs(1);
+/// How long the record of a slot that was given up may still say that it is ours.
+const LONGEST_ECHO: Duration = Duration::from_secs(10);
+/// How long no member may want a slot before its session is deleted: a writer that restarts is no
+/// reason.
+const RETIRE_GRACE: Duration = Duration::from_secs(10);
+
+/// What a member is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Publish the member's record with this beat.
+    Beat(u64),
+    /// Connect as a slot, and again as long as [`Council::may_connect`] says so.
+    Open(Opening),
+    /// Publish the slot's record again: an older one has taken its place.
+    Assert(u16),
+    /// Take no more deliveries of a slot; what the caller has may still be acked.
+    Stop(u16),
+    /// Publish that the slot is free, and leave; then say [`Council::closed`].
+    Release(u16),
+    /// Leave as the slot and say nothing; then say [`Council::closed`].
+    Leave(u16),
+    /// The slot is another's: end the connection.
+    Yield(u16),
+    /// Delete the slot's session and then its record; then say [`Council::deleted`].
+    Delete(u16),
+}
+
+/// How to connect as a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Opening {
+    pub(super) slot: u16,
+    /// Which of this member's openings it is; what is told of an older one does not count.
+    pub(super) number: u64,
+    /// The number that the slot's record gets.
+    pub(super) takeover: u64,
+    /// What the session was called, should it still be there.
+    pub(super) session: Option<String>,
+    /// Nothing new is to come into the session; it is emptied and deleted.
+    pub(super) retiring: bool,
+}
+
+/// What people are told about a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The slots that it is connected as.
+    pub(super) owned: Vec<u16>,
+    /// How many the group has.
+    pub(super) slots: u16,
+    /// How many members there are.
+    pub(super) members: usize,
+    /// It is about to change.
+    pub(super) changing: bool,
+    /// It owns nothing and there is something for it to take, which it waits for.
+    pub(super) waiting: bool,
+    /// Another program has its name.
+    pub(super) namesake: bool,
+}
+
+/// What is known of the control connection.
+#[derive(Debug)]
+enum Connection {
+    None,
+    /// It stands; what the broker retains is coming.
+    Reading(View),
+    /// Everything that the broker retained has come.
+    Read {
+        since: Moment,
+        first: bool,
+    },
+}
+
+/// One member's mind.
+#[derive(Debug)]
+pub(super) struct Council {
+    /// What it is called.
+    name: String,
+    start: String,
+    /// How many slots it is configured for.
+    slots: u16,
+    connection: Connection,
+    has_read: bool,
+    view: View,
+    holds: BTreeMap<u16, Hold>,
+    openings: u64,
+    beat: u64,
+    next_beat: Moment,
+    /// Who was there at the last step, and since when it has been the same.
+    living: BTreeSet<String>,
+    calm_since: Moment,
+    /// Since when each slot has had no owner that is there.
+    free_since: BTreeMap<u16, Moment>,
+    /// When a slot became free last.
+    freed: Moment,
+    /// Since when each slot has been more than anybody wants.
+    beyond_since: BTreeMap<u16, Moment>,
+    namesake: Option<Namesake>,
+    is_closing: bool,
+    standing: Standing,
+}
+
+/// Another program with this member's name.
+#[derive(Debug)]
+struct Namesake {
+    start: String,
+    beat: u64,
+    /// When its record changed. None when it may be what an earlier start of ours left behind.
+    alive: Option<Moment>,
+}
+
+/// What a step looks at.
+struct Moot<'a> {
+    now: Moment,
+    /// How many slots the group has.
+    slots: u16,
+    /// Whether the caller holds nothing of a slot.
+    settled: &'a dyn Fn(u16) -> bool,
+}
+
+impl Council {
+    /// A member of the group, which is not connected yet. No two starts have the same `start`.
+    pub(super) fn new(name: String, start: String, slots: u16) -> Self {
+        Self {
+            name,
+            start,
+            slots,
+            connection: Connection::None,
+            has_read: false,
+            view: View::default(),
+            holds: BTreeMap::new(),
+            openings: 0,
+            beat: 0,
+            next_beat: Moment::ZERO,
+            living: BTreeSet::new(),
+            calm_since: Moment::ZERO,
+            free_since: BTreeMap::new(),
+            freed: Moment::ZERO,
+            beyond_since: BTreeMap::new(),
+            namesake: None,
+            is_closing: false,
+            standing: Standing::default(),
+        }
+    }
+
+    /// The control connection stands; what the broker retains will be told.
+    pub(super) fn connected(&mut self, now: Moment) {
+        self.connection = Connection::Reading(View::default());
+        self.next_beat = now;
+    }
+
+    /// The broker has told everything that it retained.
+    pub(super) fn read(&mut self, now: Moment) {
+        let Connection::Reading(view) = &mut self.connection else { return };
+        self.view = self.view.heard_so_far(std::mem::take(view));
+        self.connection = Connection::Read { since: now, first: !self.has_read };
+        self.has_read = true;
+        self.calm_since = now;
+        self.free_since.clear();
+        self.beyond_since.clear();
+    }
+
+    /// The control connection is gone. What is owned goes on; nothing is decided.
+    pub(super) fn disconnected(&mut self) {
+        self.connection = Connection::None;
+    }
+
+    /// The record of a member was published, or taken back.
+    pub(super) fn note_member(&mut self, now: Moment, name: &str, record: Option<&MemberRecord>) {
+        if name == self.name {
+            self.note_namesake(now, record);
+        } else {
+            self.view_mut().note_member(now, name, record);
+        }
+    }
+
+    /// The record of a slot was published, or taken back.
+    pub(super) fn note_slot(&mut self, slot: u16, tenure: Option<Tenure>) {
+        self.view_mut().note_slot(slot, tenure);
+    }
+
+    /// The connection as a slot stands and its record is published.
+    pub(super) fn up(&mut self, slot: u16, opening: u64) {
+        self.of(slot, opening, |hold| hold.up = true);
+    }
+
+    /// The connection as a slot is lost.
+    pub(super) fn down(&mut self, now: Moment, slot: u16, opening: u64) {
+        self.of(slot, opening, |hold| {
+            if std::mem::take(&mut hold.up) {
+                hold.not_before = now + SECOND_THOUGHT;
+            }
+        });
+    }
+
+    /// A session that is retired has brought everything that was in it.
+    pub(super) fn drained(&mut self, slot: u16, opening: u64) {
+        self.of(slot, opening, |hold| {
+            if let Phase::Retiring { drained } = &mut hold.phase {
+                *drained = true;
+            }
+        });
+    }
+
+    /// The connection as a slot has ended as it was told to.
+    pub(super) fn closed(&mut self, now: Moment, slot: u16) {
+        if let Some(hold) = self.holds.get_mut(&slot) {
+            hold.closed(now);
+        }
+    }
+
+    /// The session and the record of a slot are deleted, or could not be.
+    pub(super) fn deleted(&mut self, now: Moment, slot: u16, done: bool) {
+        if done {
+            self.view_mut().note_slot(slot, None);
+        }
+        if let Some(hold) = self.holds.get_mut(&slot) {
+            hold.phase = Phase::Left { until: now + LONGEST_ECHO };
+        }
+    }
+
+    /// Everything is given up from the next step on.
+    pub(super) fn close(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Nothing is left to give up.
+    pub(super) fn is_over(&self) -> bool {
+        let left = |hold: &Hold| matches!(hold.phase, Phase::Left { .. });
+        self.is_closing && self.holds.values().all(left)
+    }
+
+    /// Whether a connection as this slot may be made now.
+    pub(super) fn may_connect(&self, now: Moment, slot: u16) -> bool {
+        let is_read = matches!(self.connection, Connection::Read { .. });
+        let wants = self.holds.get(&slot).is_some_and(|hold| hold.wants_connection(now));
+        is_read && wants && !self.is_closing
+    }
+
+    /// What people are told; nothing while the broker has not told what it retains.
+    pub(super) fn standing(&self) -> Option<&Standing> {
+        matches!(self.connection, Connection::Read { .. }).then_some(&self.standing)
+    }
+
+    /// What is to be done now. To be asked whenever something was told, and every so often, because
+    /// time passes. `settled` says whether the caller holds nothing of a slot.
+    pub(super) fn step(&mut self, now: Moment, settled: &dyn Fn(u16) -> bool) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if self.is_closing {
+            self.give_up_everything(&mut commands);
+            return commands;
+        }
+        if !matches!(self.connection, Connection::None) && now >= self.next_beat {
+            self.beat += 1;
+            self.next_beat = now + BEAT;
+            commands.push(Command::Beat(self.beat));
+        }
+        let Connection::Read { since, first } = self.connection else { return commands };
+        let slots = self.look_around(now);
+        let moot = Moot { now, slots, settled };
+        self.attend_to_holds(&moot, &mut commands);
+        if self.stands_aside(now, &mut commands) {
+            self.tell(&moot, false);
+            return commands;
+        }
+        let settled_since = since + if first { SETTLE } else { GRACE };
+        if now < settled_since {
+            self.tell(&moot, true);
+            return commands;
+        }
+        let wants = self.take_and_hand_over(&moot, &mut commands);
+        self.retire(&moot, &mut commands);
+        self.tell(&moot, wants);
+        commands
+    }
+
+    /// Takes note of who is there and what is free; gives the number of the group's slots.
+    fn look_around(&mut self, now: Moment) -> u16 {
+        if !self.view.living(now).eq(self.living.iter()) {
+            self.living = self.view.living(now).map(str::to_owned).collect();
+            self.calm_since = now;
+        }
+        if let Some(Namesake { alive: Some(seen), .. }) = self.namesake
+            && now >= seen + LIFE
+        {
+            self.namesake = None;
+        }
+        let slots = self.view.slots_wanted(&self.living).max(self.slots);
+        let free: Vec<u16> = (0..slots).filter(|&slot| self.is_free(slot)).collect();
+        if free.iter().any(|slot| !self.free_since.contains_key(slot)) {
+            self.freed = now;
+        }
+        keep_since(&mut self.free_since, &free, now);
+        let beyond: Vec<u16> = self.view.recorded().filter(|&slot| slot >= slots).collect();
+        keep_since(&mut self.beyond_since, &beyond, now);
+        slots
+    }
+
+    /// A slot is free when it has no record, its record has no owner, or one that is not there.
+    fn is_free(&self, slot: u16) -> bool {
+        let owner = self.view.slot(slot).and_then(|tenure| tenure.owner.as_ref());
+        owner.is_none_or(|owner| *owner != self.name && !self.living.contains(owner))
+    }
+
+    fn is_recorded_as_mine(&self, slot: u16) -> bool {
+        let owner = self.view.slot(slot).and_then(|tenure| tenure.owner.as_ref());
+        owner == Some(&self.name)
+    }
+
+    /// Looks after what is owned, or was.
+    fn attend_to_holds(&mut self, moot: &Moot<'_>, commands: &mut Vec<Command>) {
+        let Self { view, holds, name, free_since, .. } = self;
+        holds.retain(|&slot, hold| {
+            let tenure = view.slot(slot);
+            let is_mine = tenure.is_some_and(|tenure| tenure.owner.as_ref() == Some(name));
+            let is_settled = (moot.settled)(slot);
+            let glance = Glance { slot, tenure, is_mine, is_settled, now: moot.now };
+            let goes_on = hold.attend(&glance, commands);
+            if !goes_on && let Some(since) = free_since.get_mut(&slot) {
+                // As free as for everybody else only from now on.
+                *since = moot.now;
+            }
+            goes_on
+        });
+        let returning =
+            |(&slot, hold): (&u16, &Hold)| (hold.phase == Phase::Returning).then_some(slot);
+        for slot in self.holds.iter().filter_map(returning).collect::<Vec<u16>>() {
+            self.holds.remove(&slot);
+            self.open(slot, slot >= moot.slots, commands);
+        }
+    }
+
+    /// Takes what is due to this member, hands over what is due to others. Says whether there is
+    /// something to take, now or soon.
+    fn take_and_hand_over(&mut self, moot: &Moot<'_>, commands: &mut Vec<Command>) -> bool {
+        let free: Vec<u16> = self.free_since.keys().copied().collect();
+        let (surplus, due) = {
+            let owned = self.owned(moot.slots);
+            let quotas = quotas(&owned, usize::from(moot.slots));
+            let name = self.name.as_str();
+            let count = |of: &BTreeMap<&str, usize>| of.get(name).copied().unwrap_or_default();
+            let surplus = count(&owned).saturating_sub(count(&quotas));
+            let takers = takers(&owned, &quotas, &free).into_iter();
+            let due = takers.filter(|(_, taker)| *taker == name).map(|(slot, _)| slot);
+            (surplus, due.collect::<Vec<u16>>())
+        };
+        for slot in 0..moot.slots {
+            // What an earlier start of ours left behind, or could not give up.
+            if self.is_recorded_as_mine(slot) {
+                self.open(slot, false, commands);
+            }
+        }
+        let is_still = moot.now >= self.calm_since.max(self.freed) + STILL;
+        for &slot in due.iter().filter(|_| is_still) {
+            if self.may_be_taken(slot, moot.now) {
+                self.open(slot, false, commands);
+            }
+        }
+        if moot.now >= self.calm_since + CALM {
+            self.hand_over(surplus, moot, commands);
+        }
+        !due.is_empty()
+    }
+
+    /// How many slots each member owns, itself included.
+    fn owned(&self, slots: u16) -> Owned<'_> {
+        let members = self.living.iter().chain([&self.name]);
+        let mut owned: Owned<'_> = members.map(|name| (name.as_str(), 0)).collect();
+        for slot in 0..slots {
+            let owner = self.view.slot(slot).and_then(|tenure| tenure.owner.as_deref());
+            if let Some(count) = owner.and_then(|owner| owned.get_mut(owner)) {
+                *count += 1;
+            }
+        }
+        owned
+    }
+
+    fn may_be_taken(&self, slot: u16, now: Moment) -> bool {
+        let nobody_returns = self.view.slot(slot).is_none_or(|tenure| tenure.released);
+        let jitter = Duration::from_millis(self.jitter(slot));
+        let free_for_long =
+            self.free_since.get(&slot).is_some_and(|&since| now >= since + GRACE + jitter);
+        nobody_returns || free_for_long
+    }
+
+    fn jitter(&self, slot: u16) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.start, slot).hash(&mut hasher);
+        hasher.finish() % JITTER_MS
+    }
+
+    fn open(&mut self, slot: u16, retiring: bool, commands: &mut Vec<Command>) {
+        if self.holds.contains_key(&slot) {
+            return;
+        }
+        let tenure = self.view.slot(slot);
+        let takeover = tenure.map_or(0, |tenure| tenure.takeover).saturating_add(1);
+        let session = tenure.and_then(|tenure| tenure.session.clone());
+        self.openings += 1;
+        let opening = self.openings;
+        let phase = if retiring { Phase::Retiring { drained: false } } else { Phase::Owned };
+        self.holds.insert(slot, Hold::new(opening, takeover, phase));
+        commands.push(Command::Open(Opening {
+            slot,
+            number: opening,
+            takeover,
+            session,
+            retiring,
+        }));
+    }
+
+    /// Begins to hand over what is too much, the last slots first.
+    fn hand_over(&mut self, surplus: usize, moot: &Moot<'_>, commands: &mut Vec<Command>) {
+        let within = |(&slot, hold): (&u16, &mut Hold)| (slot < moot.slots).then_some(hold.phase);
+        let on_their_way = self.holds.iter_mut().filter_map(within);
+        let on_their_way = on_their_way.filter(|phase| phase.is_being_given_up()).count();
+        let own =
+            self.holds.iter_mut().rev().filter(|(slot, hold)| {
+                **slot < moot.slots && hold.phase == Phase::Owned && hold.up
+            });
+        for (&slot, hold) in own.take(surplus.saturating_sub(on_their_way)) {
+            hold.phase = Phase::HandingOver { since: moot.now };
+            commands.push(Command::Stop(slot));
+        }
+    }
+
+    /// Empties and deletes what is beyond everybody's wishes.
+    fn retire(&mut self, moot: &Moot<'_>, commands: &mut Vec<Command>) {
+        let long =
+            |(&slot, &since): (&u16, &Moment)| (moot.now >= since + RETIRE_GRACE).then_some(slot);
+        let slots: Vec<u16> = self.beyond_since.iter().filter_map(long).collect();
+        for slot in slots {
+            if !self.is_mine_to_retire(slot) {
+                continue;
+            }
+            match self.holds.get_mut(&slot) {
+                None => self.open(slot, true, commands),
+                Some(hold) if hold.phase == Phase::Owned => {
+                    hold.phase = Phase::Leaving { to_retire: true };
+                    commands.push(Command::Leave(slot));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn is_mine_to_retire(&self, slot: u16) -> bool {
+        if !self.is_free(slot) {
+            return self.is_recorded_as_mine(slot);
+        }
+        let mut members: Vec<&String> = self.living.iter().chain([&self.name]).collect();
+        members.sort();
+        let turn = usize::from(slot) % members.len();
+        members.get(turn).is_some_and(|name| **name == self.name)
+    }
+
+    fn give_up_everything(&mut self, commands: &mut Vec<Command>) {
+        for (&slot, hold) in &mut self.holds {
+            if hold.phase.has_connection() {
+                hold.phase = Phase::Leaving { to_retire: false };
+                commands.push(Command::Release(slot));
+            } else if hold.phase == Phase::Returning {
+                hold.phase = Phase::Left { until: Moment::ZERO };
+            }
+        }
+    }
+
+    fn note_namesake(&mut self, now: Moment, record: Option<&MemberRecord>) {
+        let Some(record) = record else {
+            // By the last will of an earlier connection of ours, or by a namesake's.
+            self.next_beat = self.next_beat.min(now);
+            return;
+        };
+        if record.start == self.start {
+            return;
+        }
+        let known = self.namesake.take();
+        let (start, beat) = (record.start.clone(), record.beat);
+        let alive = match known {
+            Some(known) if known.start == start && known.beat == beat => known.alive,
+            Some(_) => Some(now),
+            None => None,
+        };
+        self.namesake = Some(Namesake { start, beat, alive });
+    }
+
+    /// Of two programs with one name, the one that started later owns nothing.
+    fn stands_aside(&mut self, now: Moment, commands: &mut Vec<Command>) -> bool {
+        let Some(Namesake { start, alive: Some(_), .. }) = &self.namesake else { return false };
+        if *start > self.start {
+            return false;
+        }
+        for (&slot, hold) in &mut self.holds {
+            if hold.phase == Phase::Owned {
+                hold.phase = Phase::HandingOver { since: now };
+                commands.push(Command::Stop(slot));
+            }
+        }
+        true
+    }
+
+    fn tell(&mut self, moot: &Moot<'_>, wants: bool) {
+        let owned = self.holds.iter().filter(|(_, hold)| hold.up && hold.phase == Phase::Owned);
+        let namesake = self.namesake.as_ref().is_some_and(|namesake| namesake.alive.is_some());
+        self.standing = Standing {
+            owned: owned.map(|(&slot, _)| slot).collect(),
+            slots: moot.slots,
+            members: self.living.len() + 1,
+            changing: self.holds.values().any(|hold| !hold.up || hold.phase != Phase::Owned),
+            waiting: self.holds.is_empty() && wants,
+            namesake,
+        };
+    }
+
+    fn view_mut(&mut self) -> &mut View {
+        match &mut self.connection {
+            Connection::Reading(fresh) => fresh,
+            Connection::None | Connection::Read { .. } => &mut self.view,
+        }
+    }
+
+    fn of(&mut self, slot: u16, opening: u64, change: impl FnOnce(&mut Hold)) {
+        if let Some(hold) = self.holds.get_mut(&slot).filter(|hold| hold.opening == opening) {
+            change(hold);
+        }
+    }
+}
+
+/// Keeps since when each of these has been there.
+fn keep_since(since: &mut BTreeMap<u16, Moment>, there: &[u16], now: Moment) {
+    since.retain(|slot, _| there.contains(slot));
+    for &slot in there {
+        since.entry(slot).or_insert(now);
+    }
+}
