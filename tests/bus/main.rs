@@ -23,6 +23,8 @@ macro_rules! stories_over {
                 footman_run_uses_the_broker_too,
                 every_program_beats,
                 the_programs_answer_for_themselves,
+                several_writers_share,
+                writers_come_and_go,
             );
         }
     )*};
@@ -32,11 +34,6 @@ macro_rules! stories_over {
             stories::$story::<crate::brokers::$broker>().await;
         }
     )*};
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_writers_share_over_nats() {
-    stories::several_writers_share::<brokers::NatsBroker>().await;
 }
 
 stories_over! {

@@ -2,6 +2,7 @@
 
 use integration_tests::influxd::Influxd;
 use integration_tests::patience::eventually;
+use integration_tests::programs::Running;
 
 use crate::brokers::SharedBroker;
 use crate::site;
@@ -164,4 +165,44 @@ pub(crate) async fn several_writers_share<B: SharedBroker>() {
     assert_eq!(ended.code(), Some(0), "{}", writers[1].printed());
     site::serves(&site, 2).await;
     site::everything_is_stored(&site, &influxd).await;
+}
+
+/// One writer, three, and one again, while events flow; each of them gets work.
+pub(crate) async fn writers_come_and_go<B: SharedBroker>() {
+    let (mut broker, site, influxd) = (B::prepare(), site::start().await, Influxd::start().await);
+    broker.restart().await;
+    let house = site::house(&site, &influxd, &broker.section());
+    let mut collector = house.collector("c");
+    let [mut first, mut second, mut third] =
+        [house.writer("w1"), house.writer("w2"), house.writer("w3")];
+    first.start().await;
+    collector.start().await;
+    works(&first).await;
+    second.start().await;
+    third.start().await;
+    for writer in [&first, &second, &third] {
+        works(writer).await;
+    }
+    first.kill();
+    site::serves(&site, 2).await;
+    works(&second).await;
+    let ended = third.process().terminate().await;
+    assert_eq!(ended.code(), Some(0), "{}", third.printed());
+    site::serves(&site, 2).await;
+    works(&second).await;
+    site::everything_is_stored(&site, &influxd).await;
+    // What is published while no writer is there waits for the next.
+    let ended = second.process().terminate().await;
+    assert_eq!(ended.code(), Some(0), "{}", second.printed());
+    site::serves(&site, 2).await;
+    first.start().await;
+    site::everything_is_stored(&site, &influxd).await;
+}
+
+/// Waits until a writer has stored more than before.
+async fn works(writer: &Running) {
+    let stored = || async { writer.metric("writer_events_stored_total").await.unwrap_or(0.0) };
+    let before = stored().await;
+    let what = format!("work for {}", writer.instance());
+    eventually(&what, || async { (stored().await > before).then_some(()) }).await;
 }
