@@ -13,7 +13,9 @@
     reason = "a panic is how a test fails"
 )]
 
+pub mod fault_proxy;
 pub mod influxd;
+pub mod influxdb_door;
 pub mod mosquitto;
 pub mod nats;
 pub mod patience;

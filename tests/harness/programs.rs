@@ -73,6 +73,11 @@ impl House {
         (output.status.code(), String::from_utf8(printed).unwrap())
     }
 
+    /// Where the configuration and everything that the programs keep lies.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     fn prepare(
         &self,
         name: &'static str,
@@ -121,9 +126,24 @@ impl Running {
         house.footman()
     }
 
+    /// The same program with a further variable in its environment.
+    #[must_use]
+    pub fn with(mut self, variable: (&'static str, String)) -> Self {
+        self.environment.push(variable);
+        self
+    }
+
     /// Starts the program (again) and waits until its pages answer.
     pub async fn start(&mut self) {
-        self.launch();
+        self.start_with(&[]).await;
+    }
+
+    /// The same with further variables, for this start alone.
+    pub async fn start_with(&mut self, variables: &[(&'static str, &str)]) {
+        drop(self.process.take());
+        let mut command = self.command(&[]);
+        command.envs(variables.iter().copied());
+        self.process = Some(Process::start(&mut command, &self.log()));
         let port = self.page;
         self.process().listens(port).await;
     }
