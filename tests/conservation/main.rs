@@ -16,7 +16,9 @@
 
 mod books;
 mod chance;
+mod influxdb;
 mod kills;
+mod network;
 mod rig;
 mod table;
 

@@ -23,18 +23,19 @@ impl Influxd {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
         let mut influxd = Self { directory, port, process: None, client: reqwest::Client::new() };
-        influxd.write_configuration();
+        influxd.configure("");
         influxd.restart().await;
         influxd
     }
 
-    fn write_configuration(&self) {
+    /// Writes its configuration, for its next start; `data` are lines of the section `data`.
+    pub fn configure(&self, data: &str) {
         let root = self.directory.path().display();
         let (port, rpc) = (self.port, free_port());
         let text = format!(
             "reporting-disabled = true\nbind-address = \"127.0.0.1:{rpc}\"\n\
              [meta]\ndir = \"{root}/meta\"\n\
-             [data]\ndir = \"{root}/data\"\nwal-dir = \"{root}/wal\"\nquery-log-enabled = false\n\
+             [data]\ndir = \"{root}/data\"\nwal-dir = \"{root}/wal\"\nquery-log-enabled = false\n{data}\n\
              [monitor]\nstore-enabled = false\n\
              [http]\nbind-address = \"127.0.0.1:{port}\"\nlog-enabled = false\n"
         );

@@ -34,6 +34,9 @@ pub enum Mischief {
     HalfAnswer,
     /// The connection is closed in the middle of the request.
     CloseMidBody,
+    /// InfluxDB takes all lines but those that begin so; the answer is that of InfluxDB 1.x to a
+    /// type conflict in them. A write that has none of them passes, and counts as none.
+    RefuseLines(&'static str),
 }
 
 /// The door; it closes with its handle.
@@ -181,6 +184,7 @@ impl Shared {
                 self.played();
                 std::future::pending().await
             }
+            Some(Mischief::RefuseLines(start)) => self.refuse_lines(&head, &body, start).await,
             Some(Mischief::HalfAnswer | Mischief::CloseMidBody) => {
                 self.pass_on(&head, body, is_write).await?;
                 self.played();
@@ -220,13 +224,33 @@ impl Shared {
         Ok(response.body(Either::Left(Full::from(body))).unwrap())
     }
 
-    fn take(&self, head: &hyper::http::request::Parts, body: &[u8]) {
-        let mut text = String::new();
-        if head.headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip") {
-            flate2::read::GzDecoder::new(body).read_to_string(&mut text).unwrap();
-        } else {
-            text.push_str(std::str::from_utf8(body).unwrap());
+    async fn refuse_lines(
+        &self,
+        head: &hyper::http::request::Parts,
+        body: &Bytes,
+        start: &'static str,
+    ) -> Result<Response<Body>, std::io::Error> {
+        let text = unpacked(head, body);
+        let (refused, good): (Vec<&str>, Vec<&str>) =
+            text.split_inclusive('\n').partition(|line| line.starts_with(start));
+        if refused.is_empty() {
+            return self.pass_on(head, body.clone(), true).await;
         }
+        if !good.is_empty() {
+            let mut plain = head.clone();
+            plain.headers.remove("content-encoding");
+            self.pass_on(&plain, Bytes::from(good.concat()), true).await?;
+        }
+        self.played();
+        let count = refused.len();
+        let words = format!("partial write: field type conflict in {start} dropped={count}");
+        let body = serde_json::json!({ "error": words }).to_string();
+        let response = Response::builder().status(400).header("x-influxdb-version", "1.6.7");
+        Ok(response.body(Either::Left(Full::from(body))).unwrap())
+    }
+
+    fn take(&self, head: &hyper::http::request::Parts, body: &[u8]) {
+        let text = unpacked(head, body);
         let mut book = lock(&self.book);
         for line in text.lines().filter(|line| ONE_EACH.iter().any(|name| line.starts_with(name))) {
             let mut hasher = DefaultHasher::new();
@@ -241,6 +265,17 @@ impl Shared {
     fn played(&self) {
         self.played.send_modify(|played| *played += 1);
     }
+}
+
+/// The lines of a write.
+fn unpacked(head: &hyper::http::request::Parts, body: &[u8]) -> String {
+    let mut text = String::new();
+    if head.headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip") {
+        flate2::read::GzDecoder::new(body).read_to_string(&mut text).unwrap();
+    } else {
+        text.push_str(std::str::from_utf8(body).unwrap());
+    }
+    text
 }
 
 /// What makes a point: measurement and tags, and the time.
