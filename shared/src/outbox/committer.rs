@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::kept::Kept;
+use super::reserve::Reserve;
 use super::store::{self, Durability, Store};
 use super::{AppendError, Entry, OutboxSettings, Shared, Stored};
 use crate::broker::Outgoing;
@@ -63,6 +64,7 @@ pub(super) enum Item {
 #[derive(Debug)]
 pub(super) struct Committer {
     store: Store,
+    reserve: Reserve,
     shared: Arc<Shared>,
     max_bytes: u64,
     max_age: Option<Duration>,
@@ -101,12 +103,18 @@ struct Append {
 }
 
 impl Committer {
-    pub(super) fn new(store: Store, settings: &OutboxSettings, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        store: Store,
+        reserve: Reserve,
+        settings: &OutboxSettings,
+        shared: Arc<Shared>,
+    ) -> Self {
         let settled_through = shared.settled.load(Ordering::Relaxed);
         let window = settings.keep_settled;
         let kept = (!window.is_zero()).then(|| Kept::new(window, Instant::now(), settled_through));
         Self {
             store,
+            reserve,
             shared,
             max_bytes: settings.max_bytes,
             max_age: settings.max_age,
@@ -167,10 +175,19 @@ impl Committer {
         let broker = group.broker.as_deref();
         if let Err(error) = self.write(&steps, broker) {
             tracing::debug!(%error, "The outbox could not commit.");
+            let is_full = store::is_full(&error);
             let marks = answer(steps, &Err(append_error(&error)));
+            if is_full && self.reserve.release() {
+                tracing::warn!(
+                    "The outbox's disk is full; its reserve makes room for what leaves."
+                );
+            }
             // What leaves makes room, so it must not wait for what comes.
             if let Err(error) = self.write(&marks, broker) {
                 tracing::debug!(%error, "The outbox could not settle.");
+            }
+            if is_full && let Err(error) = self.store.shrink() {
+                tracing::debug!(%error, "The outbox could not give its room back.");
             }
         } else {
             answer(steps, &Ok(()));
@@ -184,7 +201,11 @@ impl Committer {
     }
 
     /// Refuses what the outbox has no room for.
-    fn admit(&self, steps: Vec<Step>) -> Vec<Step> {
+    fn admit(&mut self, steps: Vec<Step>) -> Vec<Step> {
+        if !self.reserve.is_held() && steps.iter().any(Step::has_events) {
+            let full = AppendError::Full { why: "the disk has no room".to_owned() };
+            return answer(steps, &Err(full));
+        }
         let mut used = match self.store.used_bytes() {
             Ok(used) => used,
             Err(error) => return answer(steps, &Err(append_error(&error))),
@@ -215,7 +236,8 @@ impl Committer {
         let mut expired = 0;
         let kept = &mut self.kept;
         // What is settled stays only as long as it takes no room from what is not.
-        let crowded = self.store.used_bytes()? > self.max_bytes / CROWDED_DIVISOR;
+        let crowded = !self.reserve.has_place()
+            || self.store.used_bytes()? > self.max_bytes / CROWDED_DIVISOR;
         self.store.transaction(durability, |transaction| {
             let now = Timestamp::now();
             for step in steps {

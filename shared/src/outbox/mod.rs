@@ -11,6 +11,7 @@ mod kept;
 mod lock;
 mod metrics;
 mod reader;
+mod reserve;
 mod store;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::subject::Subject;
 use crate::timestamp::Timestamp;
 use committer::{Command, Committer, Item};
 use lock::DirectoryLock;
+use reserve::Reserve;
 use store::Store;
 
 /// Commands that may wait for the committer: more than the polls that run at once, so that only a
@@ -198,7 +200,9 @@ impl Outbox {
             _lock: lock,
         });
         let (commands, received) = mpsc::channel(COMMANDS);
-        tokio::spawn(Committer::new(store, settings, Arc::clone(&shared)).run(received));
+        let reserve = Reserve::take(&settings.directory, settings.max_bytes);
+        let committer = Committer::new(store, reserve, settings, Arc::clone(&shared));
+        tokio::spawn(committer.run(received));
         Ok(Self { commands, shared, open_ticks: Arc::new(contents.open_ticks) })
     }
 
@@ -293,6 +297,12 @@ impl Outbox {
     /// The last position that is settled.
     pub fn settled(&self) -> i64 {
         self.shared.settled.load(Ordering::Relaxed)
+    }
+
+    /// The sequence of this process' first event that is not settled, or the one to come.
+    pub fn held_from(&self) -> u64 {
+        let settled = self.settled().saturating_sub(self.shared.found);
+        u64::try_from(settled).unwrap_or(0) + 1
     }
 
     /// Whether a reader was given every event.

@@ -1,10 +1,12 @@
 //! The outbox's database: SQLite with a write-ahead log.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Transaction, params};
 use ulid::Ulid;
 
+use super::reserve::Reserve;
 use super::{OpenError, OpenTick, OutboxSettings};
 use crate::timestamp::Timestamp;
 
@@ -38,6 +40,15 @@ const LOG_SIZE: i64 = 16 << 20;
 const FREE_PAGES_KEPT: i64 = 4_096;
 /// Pages given back at once, so that a commit does not become slow.
 const PAGES_GIVEN_BACK: i64 = 512;
+/// How long a commit waits for a process that should not be there, such as a backup program:
+/// everything waits with it.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+/// Pages in the log before a checkpoint, at most; SQLite's own default.
+const CHECKPOINT_PAGES: u64 = 1_000;
+/// The same, at least: a checkpoint waits for the disk.
+const LEAST_CHECKPOINT_PAGES: u64 = 32;
+/// The part of the reserve that the log may grow to: a checkpoint may need as much again.
+const PART_OF_RESERVE: u64 = 2;
 /// Room on a page and in the tree that a row takes beside its payload, in bytes; on the safe side.
 const ROW_OVERHEAD: u64 = 256;
 
@@ -93,8 +104,12 @@ impl Store {
         let contents = contents(&connection).map_err(damaged)?;
         let page_size: i64 =
             connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(damaged)?;
-        let store = Self { connection, page_size: u64::try_from(page_size).unwrap_or(4_096) };
-        Ok((store, contents))
+        let page_size = u64::try_from(page_size).unwrap_or(4_096);
+        let log_pages = Reserve::size(settings.max_bytes) / PART_OF_RESERVE / page_size.max(1);
+        let log_pages = log_pages.clamp(LEAST_CHECKPOINT_PAGES, CHECKPOINT_PAGES);
+        let log_pages = i64::try_from(log_pages).unwrap_or(i64::MAX);
+        connection.pragma_update(None, "wal_autocheckpoint", log_pages).map_err(damaged)?;
+        Ok((Self { connection, page_size }, contents))
     }
 
     /// Bytes of the pages in use.
@@ -127,6 +142,16 @@ impl Store {
         if free > FREE_PAGES_KEPT {
             let pages = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
             let mut statement = self.connection.prepare_cached(&pages)?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    /// Gives everything back to the disk that is free, and the log's room too.
+    pub(super) fn shrink(&self) -> Result<(), Error> {
+        for pragma in ["PRAGMA incremental_vacuum", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+            let mut statement = self.connection.prepare(pragma)?;
             let mut rows = statement.query([])?;
             while rows.next()?.is_some() {}
         }
@@ -225,6 +250,7 @@ pub(super) fn settle_ticks(transaction: &Transaction<'_>, endpoint: &str) -> Res
 }
 
 fn prepare(connection: &Connection) -> Result<(), Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     // Takes effect only before the first table is made.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
