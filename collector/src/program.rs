@@ -6,11 +6,12 @@ use std::sync::Arc;
 use shared::broker::embedded::EmbeddedDeadLetters;
 use shared::broker::forward::{Forwarded, Forwarder};
 use shared::broker::{Broker, DeadLetters};
-use shared::config::Config;
+use shared::config::{Config, Transport};
 use shared::envelope::Origin;
 use shared::heartbeat::{Heart, HeartParts, OutboxBus};
 use shared::outbox::{Outbox, OutboxSettings};
 use shared::program::{self, Frame, Program};
+use shared::settlement::{self, Auditor};
 use shared::stages::Cause;
 
 use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
@@ -120,9 +121,23 @@ pub fn forwarder(frame: &mut Frame, outbox: &Outbox, broker: &Broker) -> Result<
     let directory = &config.collector.outbox.directory;
     let limit = config.broker.dead_letters_max_bytes;
     let refused: Arc<dyn DeadLetters> = Arc::new(EmbeddedDeadLetters::open(directory, limit)?);
-    let forwarder = Forwarder::new(outbox, broker.publisher_for(outbox), refused)?;
+    let groups = consumer_groups(&config);
+    let (auditor, resends) = Auditor::new(&groups, broker.lanes(), settlement::GRACE);
+    let forwarder = Forwarder::new(outbox, broker.publisher_for(outbox), refused)?
+        .audited(Arc::clone(&auditor), resends);
     let registry = frame.registry.sub_registry_with_prefix(PROGRAM.process);
     registry.register_collector(Box::new(outbox.clone()));
     registry.register_collector(Box::new(forwarder.forwarded()));
+    registry.register_collector(Box::new(Arc::clone(&auditor)));
+    let heartbeats = broker.heartbeats();
+    frame.stages.spawn("audit", |stop| auditor.run(heartbeats, stop));
     Ok(forwarder)
+}
+
+/// Who must settle what is published.
+fn consumer_groups(config: &Config) -> Vec<String> {
+    match &config.broker.transport {
+        Transport::Mqtt(mqtt) => mqtt.groups.clone(),
+        Transport::Nats(_) | Transport::Embedded(_) => vec![config.writer.consumer_group.clone()],
+    }
 }

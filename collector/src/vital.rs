@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use shared::broker::forward::Forwarded;
 use shared::config::Config;
-use shared::event::Counters;
+use shared::event::{Counters, Publications};
 use shared::heartbeat::Vital;
 use shared::outbox::Outbox;
+use shared::settlement::Auditor;
 
 use crate::honesty::CollectorHonesty;
 use crate::program::Collecting;
@@ -34,6 +35,17 @@ impl CollectorVital {
     }
 }
 
+impl CollectorVital {
+    fn auditor(&self) -> Option<&Arc<Auditor>> {
+        self.forwarded.as_ref()?.auditor()
+    }
+
+    /// What nobody settled: given up for its age, or forgotten by the broker.
+    fn lost(&self) -> u64 {
+        self.outbox.expired() + self.auditor().map_or(0, |auditor| auditor.lost())
+    }
+}
+
 impl Vital for CollectorVital {
     fn honest(&self) -> Result<(), String> {
         self.honesty.check().map_err(|dishonest| dishonest.to_string())
@@ -49,7 +61,12 @@ impl Vital for CollectorVital {
             published: Some(published),
             confirmed: Some(confirmed),
             outbox: Some(self.outbox.depth()),
+            lost: Some(self.lost()),
             ..Counters::default()
         }
+    }
+
+    fn publications(&self) -> Option<Publications> {
+        Some(self.auditor()?.publications(self.outbox.held_from()))
     }
 }

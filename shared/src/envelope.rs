@@ -233,11 +233,7 @@ impl Envelope {
     /// Decodes a payload.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
         let read: Read<'_> = serde_json::from_slice(payload).map_err(DecodeError::NotAnEvent)?;
-        let kind = read
-            .kind
-            .strip_prefix(TYPE_PREFIX)
-            .and_then(|rest| rest.strip_suffix(TYPE_SUFFIX))
-            .and_then(Kind::from_name)
+        let kind = kind_of_type(&read.kind)
             .filter(|_| read.specversion == SPEC_VERSION)
             .ok_or_else(|| DecodeError::UnknownType { found: read.kind.clone().into_owned() })?;
         Ok(Self {
@@ -251,6 +247,11 @@ impl Envelope {
             epoch: read.epoch.map(Cow::into_owned),
         })
     }
+}
+
+/// The kind that a CloudEvents `type` names; none when it is not one of this version.
+pub(crate) fn kind_of_type(name: &str) -> Option<Kind> {
+    name.strip_prefix(TYPE_PREFIX)?.strip_suffix(TYPE_SUFFIX).and_then(Kind::from_name)
 }
 
 fn decode_data(kind: Kind, data: &RawValue) -> Result<Event, serde_json::Error> {

@@ -21,6 +21,7 @@ pub mod program;
 pub mod readiness;
 pub mod schedule;
 pub mod secret;
+pub mod settlement;
 pub mod stages;
 pub mod status;
 pub mod timestamp;

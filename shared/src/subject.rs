@@ -115,6 +115,12 @@ impl Subject {
         Self::of(prefix, Kind::FailedPolls, &[server.as_str(), source.name()])
     }
 
+    /// The kind of the events that are published on it.
+    pub fn kind(&self) -> Option<Kind> {
+        let (_, rest) = self.0.split_once("/v1/")?;
+        Kind::from_name(rest.split('/').next()?)
+    }
+
     /// The heartbeats of a program.
     pub fn heartbeats(prefix: &str, process: &str, instance: &str) -> Self {
         let (process, instance) = (Token::new(process), Token::new(instance));

@@ -8,6 +8,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod audit;
 mod connection;
 mod consuming;
 mod credentials;

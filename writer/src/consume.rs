@@ -60,6 +60,8 @@ impl Window {
 /// What the loop owns.
 pub(crate) struct Loop {
     pub(crate) consumer: Box<dyn Consumer>,
+    /// The consumer group.
+    pub(crate) group: String,
     pub(crate) store: Arc<Store>,
     pub(crate) schema: Schema,
     pub(crate) batcher: Batcher,
@@ -88,6 +90,7 @@ impl Loop {
     ) -> Result<(), RunError> {
         let store = Arc::clone(&self.store);
         let preparation = AbortOnDropHandle::new(tokio::spawn(flush::prepare(Arc::clone(&store))));
+        store.metrics.consumes_as(&self.group);
         store.metrics.consuming(true);
         let overdue = async {
             shutdown.cancelled().await;
@@ -147,8 +150,13 @@ impl Loop {
                 metrics.redelivered.inc();
             }
             let tag = delivery.tag;
-            let bytes = gather(delivery, &self.schema, &mut self.lines, &mut self.batcher, now);
-            self.frontier.receive(tag, bytes, now);
+            let (lane, Gathered { bytes, epoch_and_sequence }) = (
+                delivery.lane,
+                gather(delivery, &self.schema, &mut self.lines, &mut self.batcher, now),
+            );
+            let event = epoch_and_sequence
+                .and_then(|(epoch, sequence)| metrics.delivered_event(&epoch, sequence, lane));
+            self.frontier.receive(tag, event, bytes, now);
         }
     }
 
@@ -168,9 +176,8 @@ impl Loop {
     fn settle(&mut self, flushed: Result<Flushed, JoinError>) -> Result<bool, RunError> {
         match flushed.map_err(RunError::Flush)? {
             Flushed::Settled(tags) => {
-                for tag in tags {
-                    self.frontier.settle(tag);
-                }
+                let settled = tags.into_iter().filter_map(|tag| self.frontier.settle(tag));
+                self.store.metrics.settled_events(settled);
                 Ok(false)
             }
             Flushed::GivenUp => Ok(true),
@@ -240,22 +247,33 @@ impl Loop {
     }
 }
 
-/// Maps a delivery into the batches, by way of `lines`; gives the bytes that count as held.
+/// What a delivery was.
+pub(crate) struct Gathered {
+    /// The bytes that count as held.
+    pub(crate) bytes: usize,
+    /// Which event it brought, when it has a number.
+    pub(crate) epoch_and_sequence: Option<(String, u64)>,
+}
+
+/// Maps a delivery into the batches, by way of `lines`.
 pub(crate) fn gather(
     delivery: Delivery,
     schema: &Schema,
     lines: &mut Lines,
     batcher: &mut Batcher,
     now: Instant,
-) -> usize {
+) -> Gathered {
     lines.clear();
     let payload = delivery.payload.len();
+    let mut epoch_and_sequence = None;
     let mapped = Envelope::decode(&delivery.payload).map_err(|error| error_chain(&error)).and_then(
         |envelope| {
-            mapping::push_lines(&envelope, schema, lines).map_err(|error| error_chain(&error))
+            let mapped = mapping::push_lines(&envelope, schema, lines);
+            epoch_and_sequence = envelope.epoch.zip(envelope.sequence);
+            mapped.map_err(|error| error_chain(&error))
         },
     );
-    match mapped {
+    let bytes = match mapped {
         Ok(()) => {
             batcher.add(delivery, lines, now);
             // Usually alike; an event that somebody made up may become far larger as lines.
@@ -265,7 +283,8 @@ pub(crate) fn gather(
             batcher.add_unreadable(delivery, why, now);
             payload
         }
-    }
+    };
+    Gathered { bytes, epoch_and_sequence }
 }
 
 async fn until(due: Option<Instant>) {
@@ -287,9 +306,9 @@ mod tests {
         let mut frontier = Frontier::default();
         assert_eq!(window.room(&frontier), MAX_UNACKED_BYTES / MAX_EVENT_BYTES);
         let large = MAX_UNACKED_BYTES - MAX_EVENT_BYTES;
-        frontier.receive(shared::broker::DeliveryTag(1), large, Instant::now());
+        frontier.receive(shared::broker::DeliveryTag(1), None, large, Instant::now());
         assert_eq!(window.room(&frontier), 1);
-        frontier.receive(shared::broker::DeliveryTag(2), 1, Instant::now());
+        frontier.receive(shared::broker::DeliveryTag(2), None, 1, Instant::now());
         assert_eq!(window.room(&frontier), 0);
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use shared::broker::DeliveryTag;
+use shared::settlement::EventNumber;
 use tokio::time::Instant;
 
 /// Deliveries that are not acked, in order of receipt.
@@ -18,6 +19,7 @@ pub(crate) struct Frontier {
 #[derive(Debug)]
 struct Unacked {
     tag: DeliveryTag,
+    event: Option<EventNumber>,
     bytes: usize,
     received: Instant,
     settled: bool,
@@ -25,17 +27,23 @@ struct Unacked {
 
 impl Frontier {
     /// Takes note of a delivery with a payload of so many bytes. Tags rise.
-    pub(crate) fn receive(&mut self, tag: DeliveryTag, bytes: usize, received: Instant) {
+    pub(crate) fn receive(
+        &mut self,
+        tag: DeliveryTag,
+        event: Option<EventNumber>,
+        bytes: usize,
+        received: Instant,
+    ) {
         self.bytes += bytes;
-        self.unacked.push_back(Unacked { tag, bytes, received, settled: false });
+        self.unacked.push_back(Unacked { tag, event, bytes, received, settled: false });
     }
 
-    /// Takes note that a delivery is stored, or lies in the dead letters.
-    pub(crate) fn settle(&mut self, tag: DeliveryTag) {
+    /// Takes note that a delivery is stored, or lies in the dead letters. Says which event it was.
+    pub(crate) fn settle(&mut self, tag: DeliveryTag) -> Option<EventNumber> {
         let at = self.unacked.partition_point(|unacked| unacked.tag < tag);
-        if let Some(unacked) = self.unacked.get_mut(at).filter(|unacked| unacked.tag == tag) {
-            unacked.settled = true;
-        }
+        let unacked = self.unacked.get_mut(at).filter(|unacked| unacked.tag == tag)?;
+        unacked.settled = true;
+        unacked.event
     }
 
     /// Takes the deliveries that may be acked now.
@@ -75,8 +83,8 @@ mod tests {
         let mut frontier = Frontier::default();
         let first = Instant::now();
         let later = first + std::time::Duration::from_secs(1);
-        frontier.receive(DeliveryTag(7), 10, first);
-        frontier.receive(DeliveryTag(9), 20, later);
+        frontier.receive(DeliveryTag(7), None, 10, first);
+        frontier.receive(DeliveryTag(9), None, 20, later);
         assert_eq!((frontier.oldest(), frontier.bytes()), (Some(first), 30));
         frontier.settle(DeliveryTag(7));
         assert_eq!(frontier.oldest(), Some(later));
@@ -97,7 +105,7 @@ mod tests {
                 .scan(0, |tag, gap| { *tag += gap; Some(DeliveryTag(*tag)) })
                 .collect();
             for tag in &tags {
-                frontier.receive(*tag, 1, Instant::now());
+                frontier.receive(*tag, None, 1, Instant::now());
             }
             let mut settled = std::collections::HashSet::new();
             let mut acked = Vec::new();

@@ -136,6 +136,7 @@ pub async fn run(context: WriterContext, shutdown: CancellationToken) -> Result<
     };
     let owner = Loop {
         consumer,
+        group: config.consumer_group.clone(),
         store: Arc::new(store),
         schema: Schema::new(&config),
         batcher: Batcher::new(BatchLimits {

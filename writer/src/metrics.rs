@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry, Unit};
-use shared::event::Counters;
+use shared::event::{Counters, Settlements};
+use shared::settlement::{EventNumber, SettlementLedger};
 use tokio::time::Instant;
 
 /// A writer that holds deliveries is honest as long as a write succeeded within this time.
@@ -33,6 +34,8 @@ pub struct Metrics {
     broker_backlog: Gauge,
     oldest_unwritten: Gauge<f64, AtomicU64>,
     moments: Mutex<Moments>,
+    /// What heartbeats tell; none before the writer consumes.
+    settlements: Mutex<Option<SettlementLedger>>,
 }
 
 /// Moments that gauges and honesty are made of.
@@ -81,6 +84,7 @@ impl Metrics {
             ),
             oldest_unwritten: Gauge::default(),
             moments: Mutex::default(),
+            settlements: Mutex::default(),
         };
         registry.register_with_unit(
             "writer_request",
@@ -138,6 +142,42 @@ impl Metrics {
             "{unacked} deliveries are held and no write succeeded in the last {} s",
             HONEST_FOR.as_secs()
         ))
+    }
+
+    /// Begins to keep what heartbeats tell of a consumer group.
+    pub(crate) fn consumes_as(&self, group: &str) {
+        *self.ledger() = Some(SettlementLedger::new(group));
+    }
+
+    /// Takes note of an event that was delivered. None when its settlement cannot be told.
+    pub(crate) fn delivered_event(
+        &self,
+        epoch: &str,
+        sequence: u64,
+        lane: u16,
+    ) -> Option<EventNumber> {
+        self.ledger().as_mut()?.delivered(epoch, sequence, lane)
+    }
+
+    /// Takes note of events that are stored, or lie in the dead letters.
+    pub(crate) fn settled_events(&self, events: impl Iterator<Item = EventNumber>) {
+        if let Some(ledger) = self.ledger().as_mut() {
+            events.for_each(|event| ledger.settled(event));
+        }
+    }
+
+    pub(crate) fn take_settlements(&self) -> Option<Settlements> {
+        Some(self.ledger().as_mut()?.take())
+    }
+
+    pub(crate) fn put_back_settlements(&self, settlements: &Settlements) {
+        if let Some(ledger) = self.ledger().as_mut() {
+            ledger.put_back(settlements);
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Option<SettlementLedger>> {
+        self.settlements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn consuming(&self, consuming: bool) {

@@ -1,6 +1,6 @@
 //! The writer as heartbeats see it.
 
-use shared::event::Counters;
+use shared::event::{Counters, Settlements};
 use shared::heartbeat::Vital;
 
 use crate::metrics::Metrics;
@@ -12,5 +12,13 @@ impl Vital for Metrics {
 
     fn counters(&self) -> Counters {
         Self::counters(self)
+    }
+
+    fn settlements(&self) -> Option<Settlements> {
+        self.take_settlements()
+    }
+
+    fn not_told(&self, settlements: &Settlements) {
+        self.put_back_settlements(settlements);
     }
 }

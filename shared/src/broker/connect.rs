@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::mqtt::{MqttConsumer, MqttCourier, MqttDeadLetters, MqttPublisher, MqttSettings};
+use super::mqtt::{self, MqttConsumer, MqttCourier, MqttDeadLetters, MqttPublisher, MqttSettings};
 use super::nats::{ConnectError, Nats, NatsSettings, Timing};
-use super::{Consumer, DeadLetters, Publisher};
+use super::{Consumer, DeadLetters, HeartbeatSubscription, Publisher};
 use crate::config::{self, Transport};
 use crate::outbox::Outbox;
 use crate::readiness::Readiness;
@@ -116,6 +116,22 @@ impl Broker {
                 let dependency = readiness.dependency(CONSUMER);
                 Box::new(MqttConsumer::start(settings, group, window, dependency))
             }
+        }
+    }
+
+    /// Hears the heartbeats of all programs.
+    pub fn heartbeats(&self) -> HeartbeatSubscription {
+        match &self.driver {
+            Driver::Nats(nats) => nats.heartbeats(),
+            Driver::Mqtt { settings, .. } => mqtt::heartbeats::subscribe(settings),
+        }
+    }
+
+    /// Through how many queues the events of a consumer group come.
+    pub fn lanes(&self) -> u16 {
+        match &self.driver {
+            Driver::Nats(_) => 1,
+            Driver::Mqtt { settings, .. } => settings.broker.consumer_slots.max(1),
         }
     }
 

@@ -8,6 +8,7 @@ mod connect;
 mod dead_letter;
 pub mod embedded;
 pub mod forward;
+mod heartbeats;
 mod life;
 pub mod memory;
 pub mod mqtt;
@@ -23,6 +24,7 @@ pub use connect::Broker;
 pub use dead_letter::{
     DeadLetter, DeadLetterError, DeadLetters, LetterHeader, Look, id_from_bytes, stated_id,
 };
+pub use heartbeats::HeartbeatSubscription;
 pub use life::{Confirmed, Life, Remembers};
 
 use crate::subject::Subject;

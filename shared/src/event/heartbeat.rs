@@ -31,6 +31,83 @@ pub struct Heartbeat {
     /// Whether the beat was made for the schedule of `uptimeMonitor`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uptime_monitor: bool,
+    /// Of a program that consumes: what it settled since its last beat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settlements: Option<Settlements>,
+    /// Of a program that publishes through an outbox: what of its epochs was settled otherwise, or
+    /// not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publications: Option<Publications>,
+}
+
+/// What a member of a consumer group settled, by the epochs and sequences of the events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settlements {
+    /// The consumer group.
+    pub group: String,
+    /// Stored, or in the dead letters, since the last beat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<SequenceBits>,
+    /// Delivered and not settled at the time of the beat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<SequenceBits>,
+    /// How far each queue of the broker has come since the last beat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<Reached>,
+}
+
+/// Sequences of an epoch as bits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SequenceBits {
+    /// The epoch.
+    pub epoch: String,
+    /// The sequence of the lowest bit of the first byte.
+    pub first: u64,
+    /// The bytes in base64; the bit of the value 2^n stands for the nth sequence after the byte's
+    /// first.
+    pub bits: String,
+}
+
+/// The highest sequence of an epoch that came through a queue of the broker. Within a queue events
+/// come in the order of their publishing, so all lower ones that went through it have come too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reached {
+    /// The epoch.
+    pub epoch: String,
+    /// The queue: the slot on MQTT, 0 elsewhere.
+    pub lane: u16,
+    /// The sequence.
+    pub sequence: u64,
+}
+
+/// What became of published events otherwise than by a consumer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Publications {
+    /// From this sequence on, the events of this epoch wait in the outbox.
+    pub held_from: u64,
+    /// Events that the broker refused for good, since the last beat; they lie in the dead letters
+    /// beside the outbox.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<NamedEvent>,
+    /// Events that the broker confirmed and no consumer ever settled, since the last beat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<NamedEvent>,
+}
+
+/// An event by its epoch, its number there, and its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedEvent {
+    /// The epoch.
+    pub epoch: String,
+    /// The sequence.
+    pub sequence: u64,
+    /// The kind, as in subjects.
+    pub kind: String,
 }
 
 /// The process' memory, in bytes.
@@ -78,4 +155,7 @@ pub struct Counters {
     /// Age of the oldest delivery that is not stored, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_unwritten_s: Option<f64>,
+    /// Events that were confirmed, or given up for their age, and that nobody settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
 }

@@ -20,7 +20,10 @@ pub use health::{
     App, AppLists, CacheCounters, Cpu, EngineApps, EngineHealth, Health, Memory, SessionCounts,
     UserCounts,
 };
-pub use heartbeat::{Counters, Heartbeat, ProcessMemory};
+pub use heartbeat::{
+    Counters, Heartbeat, NamedEvent, ProcessMemory, Publications, Reached, SequenceBits,
+    Settlements,
+};
 pub use sessions::{Session, Sessions};
 
 use crate::timestamp::Timestamp;

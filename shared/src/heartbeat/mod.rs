@@ -46,6 +46,8 @@ use monitor::Monitor;
 const BEAT_INTERVAL: Duration = Duration::from_secs(30);
 /// From the start to the first beat: time for the parts to begin, so that it can be honest.
 const FIRST_BEAT: Duration = Duration::from_secs(2);
+/// How long the last beat may take: a broker that is away must not hold up the end.
+const LAST_BEAT: Duration = Duration::from_secs(2);
 
 /// A task that beats a monitor died.
 #[derive(Debug, Error)]
@@ -123,8 +125,22 @@ impl Heart {
         };
         stop.cancel();
         while monitors.join_next().await.is_some() {}
+        self.say_what_was_settled_last().await;
         self.bus.close().await;
         Ok(ended?)
+    }
+
+    /// Otherwise what was settled since the last beat would seem lost until it comes again.
+    async fn say_what_was_settled_last(&mut self) {
+        let Some(settlements) = self.vital.settlements().filter(|told| !told.settled.is_empty())
+        else {
+            return;
+        };
+        self.vital.not_told(&settlements);
+        let said = tokio::time::timeout(LAST_BEAT, self.beat(Occasion::Interval)).await;
+        if said.is_err() {
+            tracing::debug!("The last heartbeat is not on the bus.");
+        }
     }
 
     async fn beat_for_ever(&mut self) {
@@ -145,16 +161,26 @@ impl Heart {
             uptime::report(level, self.running.elapsed(), heartbeat.memory);
         }
         self.tell_honesty(heartbeat.why.as_deref());
+        let settlements = heartbeat.settlements.clone();
+        if !self.put(heartbeat).await
+            && let Some(settlements) = settlements
+        {
+            self.vital.not_told(&settlements);
+        }
+    }
+
+    /// Hands a beat to the bus. Says whether it is there.
+    async fn put(&mut self, heartbeat: Heartbeat) -> bool {
         let subject = format!("{}/{}", self.process, self.instance);
         let event = Event::Heartbeat(Box::new(heartbeat));
         match Unnumbered::encode(&self.origin, &subject, self.clock.now(), &event) {
-            Ok(event) => {
-                if let Err(error) = self.bus.put(self.subject.clone(), event).await {
-                    tracing::debug!(%error, "A heartbeat is not on the bus.");
-                }
-            }
+            Ok(event) => match self.bus.put(self.subject.clone(), event).await {
+                Ok(()) => return true,
+                Err(error) => tracing::debug!(%error, "A heartbeat is not on the bus."),
+            },
             Err(error) => tracing::debug!(%error, "A heartbeat cannot be encoded."),
         }
+        false
     }
 
     fn heartbeat(&self, occasion: Occasion) -> Heartbeat {
@@ -170,6 +196,8 @@ impl Heart {
             memory: memory::now(),
             counters: self.vital.counters(),
             uptime_monitor: matches!(occasion, Occasion::Uptime(_)),
+            settlements: self.vital.settlements(),
+            publications: self.vital.publications(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::Counters;
+use crate::event::{Counters, Publications, Settlements};
 
 /// A part of a program that does the work which heartbeats vouch for.
 pub trait Vital: Send + Sync {
@@ -12,6 +12,20 @@ pub trait Vital: Send + Sync {
 
     /// What it has done since its start, and what waits.
     fn counters(&self) -> Counters;
+
+    /// Of a part that consumes: what it settled since this was asked last.
+    fn settlements(&self) -> Option<Settlements> {
+        None
+    }
+
+    /// The beat that told this did not reach the bus, so the next one must.
+    fn not_told(&self, _settlements: &Settlements) {}
+
+    /// Of a part that publishes through an outbox: what became of its events, since this was asked
+    /// last.
+    fn publications(&self) -> Option<Publications> {
+        None
+    }
 }
 
 /// Two parts in one program, which does its work when both do.
@@ -54,7 +68,20 @@ impl Vital for Both {
             failed_writes: stored.failed_writes.or(polled.failed_writes),
             backlog: stored.backlog.or(polled.backlog),
             oldest_unwritten_s: stored.oldest_unwritten_s.or(polled.oldest_unwritten_s),
+            lost: polled.lost.or(stored.lost),
         }
+    }
+
+    fn settlements(&self) -> Option<Settlements> {
+        self.writer.settlements()
+    }
+
+    fn not_told(&self, settlements: &Settlements) {
+        self.writer.not_told(settlements);
+    }
+
+    fn publications(&self) -> Option<Publications> {
+        self.collector.publications()
     }
 }
 

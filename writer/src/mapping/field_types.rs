@@ -22,7 +22,7 @@ fn heartbeat() -> Value {
         "started": "2026-11-21T08:00:00Z", "uptimeS": 930, "honest": true, "uptimeMonitor": true,
         "memory": {"residentBytes": 52_480_000, "allocatedBytes": 10_485_760},
         "counters": {"published": 7, "confirmed": 6, "delivered": 5, "stored": 4, "dead_lettered": 3,
-                     "redelivered": 2, "failed_writes": 1, "outbox": 1, "backlog": 9,
+                     "redelivered": 2, "failed_writes": 1, "outbox": 1, "backlog": 9, "lost": 0,
                      "oldest_unwritten_s": 1.5}
     })
 }

@@ -30,6 +30,7 @@ pub(super) fn points(event: &Heartbeat, time: Timestamp, schema: &Schema, emit: 
             .with("failed_writes", integer(counters.failed_writes))
             .with("outbox", integer(counters.outbox))
             .with("backlog", integer(counters.backlog))
+            .with("lost", integer(counters.lost))
             .with("oldest_unwritten_s", schema.float(FLOAT, counters.oldest_unwritten_s))
             .with("resident_mb", megabytes(event.memory.resident_bytes, schema)),
     );

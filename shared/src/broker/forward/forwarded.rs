@@ -1,7 +1,7 @@
 //! What a forwarder has done, counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -9,6 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use tokio::time::Instant;
+
+use crate::settlement::Auditor;
 
 /// What a forwarder has done, for metrics and heartbeats.
 #[derive(Debug, Default)]
@@ -18,6 +20,7 @@ pub struct Forwarded {
     refused: AtomicU64,
     republished: AtomicU64,
     last_confirmed: Mutex<Option<Instant>>,
+    auditor: OnceLock<Arc<Auditor>>,
 }
 
 /// What happens to an event, each at most once but for the last.
@@ -54,6 +57,16 @@ impl Forwarded {
     /// Events that were confirmed, and published again because the broker may have forgotten them.
     pub fn republished(&self) -> u64 {
         self.republished.load(Ordering::Relaxed)
+    }
+
+    /// What is followed until a consumer has settled it, where somebody does.
+    pub fn auditor(&self) -> Option<&Arc<Auditor>> {
+        self.auditor.get()
+    }
+
+    pub(super) fn audited_by(&self, auditor: Arc<Auditor>) {
+        // A forwarder has one, from its beginning.
+        let _known = self.auditor.set(auditor);
     }
 
     pub(super) fn count(&self, step: Step) {

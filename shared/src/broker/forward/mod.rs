@@ -24,6 +24,7 @@ use super::{Confirmed, DeadLetter, DeadLetters, Life, Outgoing, PublishError, Pu
 use crate::backoff::Backoff;
 use crate::envelope::Place;
 use crate::outbox::{OpenError, Outbox, OutboxReader, ReadError, Stored};
+use crate::settlement::{Auditor, Resend};
 
 pub use forwarded::Forwarded;
 use forwarded::Step;
@@ -31,6 +32,8 @@ use rewind::Rewind;
 
 /// Events on their way at once: enough to hide a broker's latency, few enough to be sent again.
 const WINDOW: usize = 256;
+/// What makes the id of an event that is published again another one.
+const AGAIN: &str = "-again";
 /// A broker that restarts is back within seconds.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
@@ -53,6 +56,8 @@ pub struct Forwarder {
     publisher: Arc<dyn Publisher>,
     refused: Arc<dyn DeadLetters>,
     forwarded: Arc<Forwarded>,
+    /// Positions of events to publish again.
+    resends: Option<Resend>,
 }
 
 impl std::fmt::Debug for Forwarder {
@@ -81,6 +86,8 @@ enum End {
     Settled { position: i64, place: Option<Place>, step: Step },
     /// The program ends before the broker took it; it stays in the outbox.
     Held,
+    /// It was missing, and the broker has it again.
+    Resent,
 }
 
 impl Forwarder {
@@ -91,7 +98,16 @@ impl Forwarder {
         refused: Arc<dyn DeadLetters>,
     ) -> Result<Self, ForwardError> {
         let reader = outbox.reader()?;
-        Ok(Self { reader, publisher, refused, outbox: outbox.clone(), forwarded: Arc::default() })
+        let (outbox, forwarded) = (outbox.clone(), Arc::default());
+        Ok(Self { reader, publisher, refused, outbox, forwarded, resends: None })
+    }
+
+    /// Tells an auditor what is confirmed, and publishes again what it finds missing.
+    #[must_use]
+    pub fn audited(mut self, auditor: Arc<Auditor>, resends: Resend) -> Self {
+        self.forwarded.audited_by(auditor);
+        self.resends = Some(resends);
+        self
     }
 
     /// What it has done.
@@ -131,6 +147,11 @@ impl Forwarder {
                         way.ends.push_back(self.publish(stored, shutdown.clone()).boxed());
                     }
                 },
+                position = resend(&mut self.resends), if free > 0 => {
+                    if let Some(stored) = self.kept(position).await? {
+                        way.ends.push_back(self.publish_again(stored, shutdown.clone()).boxed());
+                    }
+                }
                 // Something may have been appended while this waited.
                 () = shutdown.cancelled(), if nothing_left => {
                     if self.reader.is_at_end(way.position) {
@@ -160,9 +181,16 @@ impl Forwarder {
         let mut flow = ControlFlow::Continue(());
         let mut ended = Some(first);
         while let Some(end) = ended {
-            let End::Settled { position, place, step } = end else {
-                flow = ControlFlow::Break(());
-                break;
+            let (position, place, step) = match end {
+                End::Settled { position, place, step } => (position, place, step),
+                End::Resent => {
+                    ended = way.ends.next().now_or_never().flatten();
+                    continue;
+                }
+                End::Held => {
+                    flow = ControlFlow::Break(());
+                    break;
+                }
             };
             if position > way.front {
                 self.forwarded.count(step);
@@ -206,18 +234,25 @@ impl Forwarder {
             let Stored { position, subject, id, payload } = stored;
             let place = Place::of(&payload);
             let settled = |step| End::Settled { position, place, step };
+            let kind = subject.kind();
             let outgoing = Outgoing { subject, id, payload };
             let mut failures = 0;
             loop {
                 let trouble = match publisher.publish(outgoing.clone()).await {
                     Ok(()) => {
                         forwarded.broker_lives();
+                        if let (Some(auditor), Some(place)) = (forwarded.auditor(), place) {
+                            auditor.confirmed(position, place, kind);
+                        }
                         return settled(Step::Confirmed);
                     }
                     Err(PublishError::Refused { why }) => {
                         match refused.put(letter(&outgoing, &why)).await {
                             Ok(()) => {
                                 tracing::error!(subject = %outgoing.subject, why, "The broker will never take an event; it lies in the dead letters.");
+                                if let (Some(auditor), Some(place)) = (forwarded.auditor(), place) {
+                                    auditor.refused(place, kind);
+                                }
                                 return settled(Step::Refused);
                             }
                             Err(error) => error.to_string(),
@@ -233,6 +268,60 @@ impl Forwarder {
                 }
             }
         }
+    }
+}
+
+impl Forwarder {
+    /// An event that was confirmed and is still in the outbox.
+    async fn kept(&mut self, position: i64) -> Result<Option<Stored>, ForwardError> {
+        let before = position.saturating_sub(1);
+        // Reading waits for an event, so it is asked first whether there is one.
+        let first = self.reader.first_after(before).await?;
+        let is_kept = first.is_some_and(|(first, _)| first == position);
+        let found = if is_kept { self.reader.read_after(before, 1).await?.pop() } else { None };
+        let found = found.filter(|kept| kept.position == position);
+        if found.is_none()
+            && let Some(auditor) = self.forwarded.auditor()
+        {
+            auditor.is_gone(position);
+        }
+        Ok(found)
+    }
+
+    /// Publishes an event that the broker had confirmed. Once: if that fails, it is found missing
+    /// again.
+    fn publish_again(
+        &self,
+        stored: Stored,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = End> + use<> {
+        let publisher = Arc::clone(&self.publisher);
+        let forwarded = Arc::clone(&self.forwarded);
+        async move {
+            let Stored { subject, id, payload, .. } = stored;
+            // Another id than the first time: a broker that recognises repetitions would take it
+            // for one.
+            let outgoing = Outgoing { subject, id: format!("{id}{AGAIN}"), payload };
+            tokio::select! {
+                published = publisher.publish(outgoing) => match published {
+                    Ok(()) => forwarded.count(Step::Republished),
+                    Err(error) => tracing::debug!(%error, "A missing event waits."),
+                },
+                () = shutdown.cancelled() => {}
+            }
+            End::Resent
+        }
+    }
+}
+
+/// Waits for an event that is to be published again.
+async fn resend(resends: &mut Option<Resend>) -> i64 {
+    match resends {
+        Some(resends) => match resends.recv().await {
+            Some(position) => position,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 

@@ -19,6 +19,7 @@ mod dead_letters;
 mod endpoint;
 mod failure;
 mod flight;
+pub(super) mod heartbeats;
 mod link;
 mod member_record;
 mod publisher;

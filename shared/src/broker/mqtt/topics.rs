@@ -86,6 +86,11 @@ impl Topics {
         kinds.map(|kind| format!("$share/{group}/{}/{kind}/#", self.root)).collect()
     }
 
+    /// Every event of a kind.
+    pub(super) fn all_of(&self, kind: Kind) -> String {
+        format!("{}/{}/#", self.root, kind.name())
+    }
+
     /// All dead letters of a group.
     pub(super) fn dead_letters(&self, group: &str) -> String {
         format!("{}/dead-letters/{group}/+", self.root)

@@ -113,6 +113,11 @@ impl Layout {
         }
     }
 
+    /// The heartbeats of all programs.
+    pub(super) fn heartbeats(&self) -> String {
+        format!("{}.{VERSION}.{}.>", self.prefix, Kind::Heartbeats.name())
+    }
+
     /// Where a group's dead letters lie.
     pub(super) fn dead_letters_of(&self, group: &Token) -> String {
         format!("{}.{VERSION}.{DEAD_LETTERS}.{group}", self.prefix)

@@ -11,6 +11,7 @@ mod connect;
 mod consumer;
 mod dead_letters;
 mod difference;
+mod heartbeats;
 mod hints;
 mod layout;
 mod link;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Consumer, DeadLetters, Publisher};
+use super::{Consumer, DeadLetters, HeartbeatSubscription, Publisher};
 use crate::config;
 use crate::readiness::Dependency;
 use crate::subject::Token;
@@ -114,6 +115,11 @@ impl Nats {
     /// The dead letters of a consumer group.
     pub fn dead_letters(&self, group: &str) -> Arc<dyn DeadLetters> {
         Arc::new(NatsDeadLetters::new(Arc::clone(&self.shared), &Token::new(group)))
+    }
+
+    /// Hears the heartbeats of all programs.
+    pub fn heartbeats(&self) -> HeartbeatSubscription {
+        heartbeats::subscribe(Arc::clone(&self.shared))
     }
 
     /// Settings of the streams and consumers at the server that are not those asked for.

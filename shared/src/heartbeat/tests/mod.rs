@@ -24,6 +24,8 @@ pub(super) fn beat(honest: bool) -> Event {
         memory: memory::now(),
         counters: Counters::default(),
         uptime_monitor: false,
+        settlements: None,
+        publications: None,
     }))
 }
 
