@@ -56,8 +56,8 @@ pub(crate) struct Books {
     pub(crate) sent_twice: u64,
     /// Answers that are in InfluxDB under two times, and polls that were never made.
     pub(crate) visible_twice: u64,
-    /// Events in the dead letters.
-    pub(crate) dead_lettered: u64,
+    /// Ticks that a full outbox did not take, and told of.
+    pub(crate) unrecorded: u64,
     /// Answers that are nowhere, and events that were polled and are nowhere.
     pub(crate) lost: u64,
     /// The longest time between two polls of an endpoint that are in InfluxDB.
@@ -69,8 +69,8 @@ pub(crate) struct Books {
 /// What a fault is known to cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known {
-    /// Events that lie in the dead letters.
-    pub(crate) dead_lettered: u64,
+    /// The outbox did not take some ticks, and must have told of each.
+    pub(crate) outbox_was_full: bool,
 }
 
 /// Compares until the books are right, or patience is at an end: events may still be on their way.
@@ -88,26 +88,25 @@ pub(crate) async fn balance(rig: &Rig, known: Known) -> Books {
 async fn compare(rig: &Rig, known: Known) -> Books {
     let served = served(&rig.site);
     let stored = stored(&rig.influxd).await;
+    let unrecorded = if known.outbox_was_full { told(&rig.influxd).await } else { 0 };
     let mut books = Books {
         polled: appended(rig),
         sent_twice: rig.door.repeated_events(),
-        dead_lettered: known.dead_lettered,
+        unrecorded,
         ..Books::default()
     };
     let polls: usize = stored.polls.values().map(Vec::len).sum();
     books.stored = polls as u64 + stored.heartbeats;
-    let accounted = books.stored + known.dead_lettered;
-    if books.polled > accounted {
-        books.lost += books.polled - accounted;
-        books.wrong.push(format!("{} events polled, {accounted} found", books.polled));
-    } else if accounted > books.polled {
-        books.visible_twice += accounted - books.polled;
-        books.wrong.push(format!("{} events polled, {accounted} found", books.polled));
+    books.lost += books.polled.saturating_sub(books.stored);
+    books.visible_twice += books.stored.saturating_sub(books.polled);
+    if books.polled != books.stored {
+        books.wrong.push(format!("{} events polled, {} stored", books.polled, books.stored));
     }
-    let none = Vec::new();
+    let (none, mut missing) = (Vec::new(), 0);
     for (key, answers) in &served {
-        books.match_polls(key, answers, stored.polls.get(key).unwrap_or(&none), known);
+        missing += books.match_polls(key, answers, stored.polls.get(key).unwrap_or(&none));
     }
+    books.lost += missing.saturating_sub(unrecorded);
     for (id, times) in &stored.health {
         if times.len() > 1 {
             books.visible_twice += 1;
@@ -118,14 +117,8 @@ async fn compare(rig: &Rig, known: Known) -> Books {
 }
 
 impl Books {
-    /// Gives every answer of an endpoint the poll that brought it.
-    fn match_polls(
-        &mut self,
-        key: &EndpointKey,
-        answers: &[i64],
-        polls: &[StoredPoll],
-        known: Known,
-    ) {
+    /// Gives every answer of an endpoint the poll that brought it, and counts those without.
+    fn match_polls(&mut self, key: &EndpointKey, answers: &[i64], polls: &[StoredPoll]) -> u64 {
         self.served += answers.len() as u64;
         let mut taken = BTreeSet::new();
         let mut missing = 0;
@@ -141,14 +134,11 @@ impl Books {
                 Some(StoredPoll { is_ok: true, .. }) => {}
             }
         }
-        // What lies in the dead letters has no poll here either; the sum above knows them.
-        if known.dead_lettered == 0 {
-            self.lost += missing;
-        }
         for pair in polls.windows(2) {
             let gap = Duration::from_nanos(u64::try_from(pair[1].time - pair[0].time).unwrap());
             self.longest_gap = self.longest_gap.max(gap);
         }
+        missing
     }
 }
 
@@ -194,6 +184,14 @@ async fn stored(influxd: &Influxd) -> Stored {
         stored.health.entry(id).or_default().insert(time(&row));
     }
     stored
+}
+
+/// Ticks that `outbox_full` told of.
+async fn told(influxd: &Influxd) -> u64 {
+    let told = "SELECT error_count, error_category FROM butler_sos_errors";
+    let rows = influxd.rows(DATABASE, told).await;
+    let full = rows.iter().filter(|row| row["error_category"] == "outbox_full");
+    full.map(|row| row["error_count"].as_u64().unwrap()).sum()
 }
 
 fn time(row: &Value) -> i64 {

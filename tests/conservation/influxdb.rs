@@ -24,7 +24,7 @@ const SHORT_TIMEOUT: (&str, &str) = ("FOOTMAN__WRITER__INFLUXDB__TIMEOUT", "1s")
 async fn settled(mut rig: Rig, fault: &str, rounds: u64, known: Known) {
     rig.settle().await;
     let books = balance(&rig, known).await;
-    conclude(&rig, fault, rounds, &books);
+    conclude(&rig, fault, rounds, &books).await;
 }
 
 pub(crate) async fn away(on: On) {
@@ -159,7 +159,7 @@ pub(crate) async fn one_bad_line(on: On) {
     let letters = rig.dead_letters().await;
     assert!(letters > 0, "nothing was refused");
     assert_eq!(polled - stored, letters, "each refused line is a dead letter, and no other");
-    conclude(&rig, "400, one bad line among good ones", 1, &books);
+    conclude(&rig, "400, one bad line among good ones", 1, &books).await;
 }
 
 /// Another program has given a field of a measurement another type.
@@ -177,7 +177,7 @@ pub(crate) async fn measurement_in_conflict(on: On) {
     let polled = "SELECT ok FROM footman_poll WHERE source = 'health' AND ok = true";
     let polled = rig.influxd.rows(DATABASE, polled).await.len() as u64;
     assert_eq!(rig.dead_letters().await, polled, "each health event is a dead letter");
-    conclude(&rig, "400, a measurement in conflict", 1, &books);
+    conclude(&rig, "400, a measurement in conflict", 1, &books).await;
 }
 
 /// The limit is raised by whoever reads which setting it is; until then everything is kept.

@@ -20,7 +20,7 @@ const A_WHILE: Duration = Duration::from_millis(1_500);
 async fn settled(mut rig: Rig, fault: &str, rounds: u64) {
     rig.settle().await;
     let books = balance(&rig, Known::default()).await;
-    conclude(&rig, fault, rounds, &books);
+    conclude(&rig, fault, rounds, &books).await;
 }
 
 /// An answer has left the site, and the outbox has not committed it.
@@ -111,6 +111,8 @@ pub(crate) async fn before_the_ack(on: On) {
         rig.writer_side.cut();
         rig.writer_side.set_both(Flow::Pass);
         rig.storing().start().await;
+        // What holds its acks back must not hold its connections back.
+        rig.storing().ready().await;
     }
     settled(rig, "writer killed before the ack", rounds()).await;
 }

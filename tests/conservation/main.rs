@@ -15,11 +15,14 @@
 )]
 
 mod books;
+mod brokers;
 mod chance;
+mod disk;
 mod influxdb;
 mod kills;
 mod network;
 mod rig;
+mod scaling;
 mod table;
 
 /// The same fault on several brokers.

@@ -27,7 +27,7 @@ impl Rig {
 async fn settled(mut rig: Rig, fault: &str) {
     rig.settle().await;
     let books = balance(&rig, Known::default()).await;
-    conclude(&rig, fault, rounds(), &books);
+    conclude(&rig, fault, rounds(), &books).await;
 }
 
 pub(crate) async fn latency(on: On) {

@@ -199,6 +199,11 @@ impl Rig {
     /// Ends the collector in good order, and waits until everything it polled has left the
     /// outbox and the broker.
     pub(crate) async fn settle(&mut self) {
+        self.settle_with(&[]).await;
+    }
+
+    /// The same for a collector that was started with further variables.
+    pub(crate) async fn settle_with(&mut self, variables: &[(&'static str, &str)]) {
         self.is_ready().await;
         self.serves(9).await;
         let ended = self.collector.process().terminate().await;
@@ -208,7 +213,8 @@ impl Rig {
             ("FOOTMAN__SERVERS_TO_MONITOR__SERVERS", "[]"),
             ("FOOTMAN__APP_NAMES__ENABLE_APP_NAME_EXTRACT", "false"),
         ];
-        self.collector.start_with(&nothing).await;
+        let variables: Vec<_> = nothing.iter().chain(variables).copied().collect();
+        self.collector.start_with(&variables).await;
         eventually("an empty outbox", || async {
             self.collector.metric("collector_outbox_events").await.filter(|waiting| *waiting == 0.0)
         })

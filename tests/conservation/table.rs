@@ -8,15 +8,16 @@ use crate::rig::Rig;
 
 /// The columns, as `docs/conservation.md` explains them.
 const HEAD: &str = "| fault | broker | rounds | served | in hand | polled | stored | sent twice | \
-                    visible twice | dead letters | lost | longest gap | seed |";
+                    visible twice | dead letters | unrecorded | lost | longest gap | seed |";
 
 /// Prints the row, and fails on what is lost or doubled.
-pub(crate) fn conclude(rig: &Rig, fault: &str, rounds: u64, books: &Books) {
+pub(crate) async fn conclude(rig: &Rig, fault: &str, rounds: u64, books: &Books) {
     let Books { served, in_hand, polled, stored, sent_twice, .. } = books;
-    let Books { visible_twice, dead_lettered, lost, longest_gap, wrong, .. } = books;
+    let dead_lettered = rig.dead_letters().await;
+    let Books { visible_twice, unrecorded, lost, longest_gap, wrong, .. } = books;
     let row = format!(
         "| {fault} | {:?} | {rounds} | {served} | {in_hand} | {polled} | {stored} | {sent_twice} | \
-         {visible_twice} | {dead_lettered} | {lost} | {:.1} s | {} |",
+         {visible_twice} | {dead_lettered} | {unrecorded} | {lost} | {:.1} s | {} |",
         rig.on,
         longest_gap.as_secs_f64(),
         rig.chance.seed(),

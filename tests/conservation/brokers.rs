@@ -1,0 +1,140 @@
+//! The broker killed, away, full, and a client's name taken by another.
+
+use std::time::Duration;
+
+use integration_tests::patience::eventually;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::{AsyncClient, MqttOptions};
+
+use crate::books::{Known, balance};
+use crate::chance::rounds;
+use crate::rig::{On, Rig, Server};
+use crate::table::conclude;
+
+/// How long a broker is away in the checks; longer by hand.
+const AWAY: Duration = Duration::from_secs(3);
+const LONG_AWAY: Duration = Duration::from_mins(1);
+/// From this many rounds on a run is a long one.
+const LONG_RUN: u64 = 20;
+/// Connections that another client makes under a name of ours.
+const TAKEOVERS: u64 = 3;
+
+impl Rig {
+    /// Kills the broker with SIGKILL.
+    fn kill_broker(&mut self) {
+        match &mut self.broker {
+            Server::Embedded => {}
+            Server::Nats(server) => server.kill(),
+            Server::Mqtt(server) => server.kill(),
+        }
+    }
+
+    async fn restart_broker(&mut self) {
+        match &mut self.broker {
+            Server::Embedded => {}
+            Server::Nats(server) => server.restart().await,
+            Server::Mqtt(server) => server.restart().await,
+        }
+    }
+}
+
+fn away() -> Duration {
+    if rounds() >= LONG_RUN { LONG_AWAY } else { AWAY }
+}
+
+async fn settled(mut rig: Rig, fault: &str) {
+    rig.settle().await;
+    let books = balance(&rig, Known::default()).await;
+    conclude(&rig, fault, rounds(), &books).await;
+}
+
+/// What is not yet on the broker's disk when it is killed is a matter of chance.
+pub(crate) async fn killed(on: On) {
+    let mut rig = Rig::start(on).await;
+    for _ in 0..rounds() {
+        rig.flows().await;
+        rig.kill_broker();
+        rig.flows().await;
+        rig.restart_broker().await;
+        rig.is_ready().await;
+    }
+    settled(rig, "broker killed with SIGKILL").await;
+}
+
+pub(crate) async fn is_away(on: On) {
+    let mut rig = Rig::start(on).await;
+    for _ in 0..rounds() {
+        rig.flows().await;
+        for joint in [&rig.collector_side, &rig.writer_side] {
+            joint.refuse(true);
+            joint.cut();
+        }
+        tokio::time::sleep(away()).await;
+        for joint in [&rig.collector_side, &rig.writer_side] {
+            joint.refuse(false);
+        }
+        rig.is_ready().await;
+    }
+    settled(rig, "broker away").await;
+}
+
+/// Nobody consumes until the stream takes nothing more; then events wait in the outbox.
+pub(crate) async fn stream_full(on: On) {
+    let mut rig = Rig::prepare(on, "").await;
+    let small = [("FOOTMAN__BROKER__NATS__MAX_BYTES", "1MiB")];
+    rig.collector.start_with(&small).await;
+    eventually("a full stream", || async {
+        let why = rig.collector.missing("broker").await?;
+        why.contains("full").then_some(())
+    })
+    .await;
+    rig.flows().await;
+    rig.writers[0].start_with(&small).await;
+    rig.settle_with(&small).await;
+    let books = balance(&rig, Known::default()).await;
+    conclude(&rig, "stream full", 1, &books).await;
+}
+
+/// Another client connects under the names of our clients, which drives ours off the broker.
+pub(crate) async fn taken_over(on: On) {
+    let mut rig = Rig::start(on).await;
+    let Server::Mqtt(server) = &rig.broker else { return };
+    let port = server.port();
+    let collector = format!("qliksense-collector-{}", rig.collector.instance());
+    for _ in 0..rounds() {
+        for _ in 0..TAKEOVERS {
+            connect_as(&collector, port).await;
+        }
+        for _ in 0..TAKEOVERS {
+            let slot = rig.chance.number(0, 3);
+            connect_as(&format!("qliksense-influxdb-slot-{slot}"), port).await;
+        }
+        rig.flows().await;
+    }
+    settled(rig, "another client takes our clients' ids").await;
+}
+
+/// Connects with a session that stays, says something, and is gone without a goodbye.
+async fn connect_as(client_id: &str, port: u16) {
+    let mut options = MqttOptions::new(client_id, "127.0.0.1", port);
+    options.set_clean_start(false).set_session_expiry_interval(Some(3_600));
+    options.set_max_packet_size(Some(1 << 20)).set_manual_acks(true);
+    let (client, mut event_loop) = AsyncClient::new(options, 10);
+    client.publish("somewhere/else", QoS::AtLeastOnce, false, "hello").await.unwrap();
+    for _ in 0..4 {
+        if event_loop.poll().await.is_err() {
+            return;
+        }
+    }
+}
+
+crate::on! {
+    nats:
+        super::killed => broker_killed,
+        super::is_away => broker_away,
+        super::stream_full => stream_is_full;
+    mqtt:
+        super::killed => broker_killed,
+        super::is_away => broker_away,
+        super::taken_over => clients_are_taken_over;
+}
