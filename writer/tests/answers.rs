@@ -2,14 +2,16 @@
 //! acked too early, and what is wrong is said.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::support::fake::{Fake, Reply, error};
 use crate::support::running::{Running, config, start, start_watched, v1};
 use crate::support::{self, events, eventually};
 use bytes::Bytes;
-use shared::broker::Outgoing;
 use shared::broker::memory::MemoryBroker;
+use shared::broker::{DeadLetters as _, Outgoing};
 use shared::timestamp::Timestamp;
 
 /// Events of one line each; the app's id is `app-N.`.
@@ -302,6 +304,42 @@ async fn what_is_no_event_becomes_a_dead_letter() {
     let binary = letters.iter().find(|letter| letter.event_base64.is_some()).unwrap();
     assert_eq!(binary.payload().unwrap(), b"\xff\xfe");
     assert_eq!(fake.stored().len(), 1);
+}
+
+/// Would fail if the ack of a replay moved before the removal of its letter: a crash in between
+/// would leave a letter of what is stored.
+#[tokio::test]
+async fn a_letter_goes_before_the_ack_of_its_replay() {
+    let fake = Fake::start([]).await;
+    let is_mended = Arc::new(AtomicBool::new(false));
+    let mended = Arc::clone(&is_mended);
+    fake.rule(move |_lines| {
+        if mended.load(Ordering::Relaxed) {
+            return Reply::Stored;
+        }
+        Reply::Partly(vec![], "partial write: field type conflict: dropped=1".to_owned())
+    });
+    let (broker, mended) = (MemoryBroker::default(), Arc::clone(&is_mended));
+    let letters = broker.clone();
+    let may_ack = Arc::new(move |_payload: &[u8]| {
+        // It lies in memory, so that nothing is waited for.
+        let mut headers = letters.headers();
+        let headers = headers.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Ok(headers)) = headers else { panic!("{headers:?}") };
+        headers.is_empty() == mended.load(Ordering::Relaxed)
+    });
+    let writer = start_watched(config(Some(v1(&fake.url(), None))), broker, may_ack);
+    let event = apps(1).remove(0);
+    writer.publish([event.clone()]).await;
+    writer.all_acked().await;
+    assert_eq!(writer.dead_letters().await.len(), 1);
+    is_mended.store(true, Ordering::Relaxed);
+    let subject = event.subject.for_replay().unwrap();
+    writer.publish([Outgoing { subject, ..event }]).await;
+    writer.all_acked().await;
+    assert!(writer.dead_letters().await.is_empty());
+    assert_eq!(fake.stored().len(), 1);
+    writer.stop().await.unwrap();
 }
 
 #[tokio::test]
