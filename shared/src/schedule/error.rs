@@ -44,7 +44,8 @@ impl ScheduleError {
         };
         // A tab or a line break would put the caret elsewhere.
         let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Some(format!("{line}\n{:index$}^", ""))
+        // By hand, since the width of a format ends at 65,535.
+        Some(format!("{line}\n{}^", " ".repeat(*index)))
     }
 }
 
@@ -137,6 +138,12 @@ mod tests {
         assert_eq!(error.excerpt().unwrap(), "every 5\n       ^");
         let over_lines = syntax("every\n5\tcats", 8, Expected::Period);
         assert_eq!(over_lines.excerpt().unwrap(), "every 5 cats\n        ^");
+    }
+
+    #[test]
+    fn a_text_of_any_length_has_its_caret() {
+        let error = syntax(&" ".repeat(70_000), 70_000, Expected::NoBlanks);
+        assert_eq!(error.excerpt().unwrap().len(), 140_002);
     }
 
     #[test]
