@@ -83,7 +83,7 @@ impl Poller {
     /// The end of ticks for which no request was sent.
     async fn unsent(&self, tick: Tick, ticks: u64, failure: Failure) {
         let ended = Ended {
-            time: self.site.clock.stamp(tick.scheduled),
+            time: self.site.clock.tick(tick.scheduled),
             scheduled: tick.scheduled,
             duration: Duration::ZERO,
             bytes: None,
