@@ -197,6 +197,12 @@ pub enum DecodeError {
         /// The type found.
         found: String,
     },
+    /// An event in another version of CloudEvents.
+    #[error("the event's specversion {found:?} is not known here")]
+    UnknownVersion {
+        /// The version found.
+        found: String,
+    },
     /// An event whose data is not what its type promises.
     #[error("the data of the {kind} event cannot be read")]
     BadData {
@@ -234,8 +240,10 @@ impl Envelope {
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
         let read: Read<'_> = serde_json::from_slice(payload).map_err(DecodeError::NotAnEvent)?;
         let kind = kind_of_type(&read.kind)
-            .filter(|_| read.specversion == SPEC_VERSION)
             .ok_or_else(|| DecodeError::UnknownType { found: read.kind.clone().into_owned() })?;
+        if read.specversion != SPEC_VERSION {
+            return Err(DecodeError::UnknownVersion { found: read.specversion.into_owned() });
+        }
         Ok(Self {
             event: decode_data(kind, read.data)
                 .map_err(|source| DecodeError::BadData { kind: kind.name(), source })?,
