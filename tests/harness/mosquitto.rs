@@ -1,8 +1,9 @@
 //! A real mosquitto, configured to keep what it is given.
 
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use shared::config::{Mqtt, Tls};
 use shared::secret::Secret;
@@ -137,10 +138,19 @@ impl Mosquitto {
 
     /// Retains a message with a client of the broker's own.
     pub fn publish_retained(&self, topic: &str, payload: &str) {
+        assert!(self.publish(topic, payload.as_bytes(), &["-r"]), "mosquitto_pub");
+    }
+
+    /// Publishes anything with a client of the broker's own, given further arguments; says whether
+    /// the broker took it.
+    pub fn publish(&self, topic: &str, payload: &[u8], further: &[&str]) -> bool {
         let port = self.port.to_string();
         let mut command = Command::new("mosquitto_pub");
-        command.args(["-V", "mqttv5", "-p", &port, "-q", "1", "-r", "-t", topic, "-m", payload]);
-        assert!(command.status().unwrap().success(), "mosquitto_pub");
+        command.args(["-V", "mqttv5", "-p", &port, "-q", "1", "-t", topic]).args(further);
+        command.arg(if payload.is_empty() { "-n" } else { "-s" });
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(payload).unwrap();
+        child.wait().unwrap().success()
     }
 
     fn log(&self) -> PathBuf {

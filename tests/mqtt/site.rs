@@ -107,6 +107,14 @@ pub(crate) fn consumer_of(group: &str, broker: Mqtt) -> (Box<MqttConsumer>, Read
     (Box::new(consumer), readiness)
 }
 
+/// A consumer of the one group that holds this many deliveries at most.
+pub(crate) fn consumer_with(broker: Mqtt, window: usize) -> (Box<MqttConsumer>, Readiness) {
+    let readiness = Readiness::default();
+    let dependency = readiness.dependency("broker");
+    let consumer = MqttConsumer::start(&settings(broker, "writer"), GROUP, window, dependency);
+    (Box::new(consumer), readiness)
+}
+
 /// The consumer of the one group.
 pub(crate) fn consumer(broker: Mqtt) -> (Box<MqttConsumer>, Readiness) {
     consumer_of(GROUP, broker)

@@ -1,5 +1,6 @@
 //! What the client library and the broker do silently, one test each; without its guard each fails.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use integration_tests::mosquitto::Mosquitto;
@@ -11,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::scripted::Scripted;
 use crate::site::{
-    both, consumer, ids, ids_of, outgoing, publish_all, publisher, ready, receive, receive_all,
-    tags_of,
+    both, consumer, consumer_with, ids, ids_of, outgoing, publish_all, publisher, ready, receive,
+    receive_all, tags_of,
 };
 
 /// Long enough for anything that is going to happen wrongly, most of the time.
@@ -203,6 +204,62 @@ async fn no_packet_id_is_used_again_before_it_is_confirmed() {
     while let Some(published) = timeout(PATIENCE, on_their_way.join_next()).await.unwrap() {
         published.unwrap().unwrap();
     }
+}
+
+/// 3: a broker leaves out what is larger than a client says it takes; mosquitto counts that as unacked
+/// as long as the connection lives, and after as many as may be unacked nothing comes any more. So
+/// our clients take everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_messages_of_any_size_stop_nothing() {
+    const WINDOW: usize = 2;
+    let mosquitto = Mosquitto::start().await;
+    let publish = |end: &str| {
+        for byte in [b'1', b'2', b'3', b'4', b'5'] {
+            assert!(mosquitto.publish("qliksense/v1/health/a", &vec![byte; 1_500_000], &[]));
+        }
+        assert!(mosquitto.publish("qliksense/v1/health/a", end.as_bytes(), &[]));
+    };
+    let (consumer, joined) = consumer_with(mosquitto.settings(), WINDOW);
+    ready(&joined).await;
+    consumer.close().await.unwrap();
+    publish("while we are away");
+    let (mut consumer, joined) = consumer_with(mosquitto.settings(), WINDOW);
+    ready(&joined).await;
+    for end in ["while we are away", "while we are there"] {
+        if end == "while we are there" {
+            publish(end);
+        }
+        let end = BTreeSet::from([end.to_owned()]);
+        assert_eq!(receive_all(&mut consumer, &end).await, 6);
+    }
+    assert_eq!(mosquitto.connections_of("qliksense-influxdb-slot-0"), 2);
+}
+
+/// 3: whatever properties a foreign message has, the library reads them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_properties_end_no_connection() {
+    let mosquitto = Mosquitto::start().await;
+    let (mut consumer, joined) = consumer(mosquitto.settings());
+    ready(&joined).await;
+    let long = "x".repeat(60_000);
+    for properties in [
+        ["payload-format-indicator", "1"].as_slice(),
+        &["content-type", &long],
+        &["response-topic", "a/b"],
+        &["correlation-data", &long],
+        &["message-expiry-interval", "4294967295"],
+        &["user-property", "", ""],
+        &["user-property", &long, &long],
+    ] {
+        let arguments = [&["-D", "publish"], properties].concat();
+        assert!(mosquitto.publish("qliksense/v1/health/a", b"\xff\xfe", &arguments));
+        assert_eq!(receive(&mut consumer, 1).await[0].payload, &b"\xff\xfe"[..]);
+    }
+    for topic in ["qliksense/v1/health", "qliksense/v1/health/", "qliksense/v1/health/ä \"\\//"] {
+        assert!(mosquitto.publish(topic, b"", &["-r"]));
+        assert_eq!(receive(&mut consumer, 1).await[0].subject.as_topic(), topic);
+    }
+    assert_eq!(mosquitto.connections_of("qliksense-influxdb-slot-0"), 1);
 }
 
 /// And: the same client id twice drives both off the broker, in turn and without a word.

@@ -9,6 +9,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::DeadLetter;
 
+/// No letter is larger, whatever the broker takes: an event of ours, its refused lines and a reason
+/// fit twice over, and what others publish does not use up the space of all letters.
+const MAX_LETTER_BYTES: usize = 2 << 20;
 /// What a reason, or a subject, may take of a letter that has to be made smaller.
 const LONGEST_TEXT: usize = 4_096;
 /// Room for the note about what is left out.
@@ -21,6 +24,7 @@ impl DeadLetter {
     /// # Errors
     /// None that is known: a letter is always JSON.
     pub fn to_json_within(&self, limit: usize) -> Result<String, serde_json::Error> {
+        let limit = limit.min(MAX_LETTER_BYTES);
         let whole = serde_json::to_string(self)?;
         if whole.len() <= limit {
             return Ok(whole);
@@ -75,6 +79,13 @@ mod tests {
         let letter = fitted(b"{\"a\":  1}", vec!["line".to_owned()]);
         assert_eq!(letter.payload().unwrap(), b"{\"a\":  1}");
         assert_eq!((letter.lines.len(), letter.reason.as_str()), (1, "refused"));
+    }
+
+    #[test]
+    fn no_letter_takes_the_space_of_all() {
+        let (id, subject) = ("1".to_owned(), "qliksense/v1/health/a".to_owned());
+        let letter = DeadLetter::new(id, subject, &vec![b'x'; 20 << 20], "no event".into());
+        assert!(letter.to_json_within(usize::MAX).unwrap().len() <= MAX_LETTER_BYTES);
     }
 
     #[test]

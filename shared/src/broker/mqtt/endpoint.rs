@@ -19,9 +19,14 @@ const TLS_PORT: u16 = 8883;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A peer that is gone is noticed after at most twice this.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// The largest packet that a client takes, unless it says otherwise: the largest event and its
-/// topic. Without it the client library takes 10 KiB, and loops over anything larger.
-const MAX_PACKET_BYTES: u32 = 1 << 20;
+/// The largest packet that a client takes: the largest of MQTT. Without it the client library takes
+/// 10 KiB, and loops over anything larger.
+///
+/// Events and letters are far smaller; a bound here would be one for what others publish. But the
+/// broker has to leave out what exceeds it, and mosquitto 2.0.11 counts what it left out as unacked
+/// for as long as the connection lives: a few such messages, and a session gets nothing any more.
+/// So what others may publish is bounded at the broker (`message_size_limit`).
+const MAX_PACKET_BYTES: u32 = 268_435_455;
 /// Unconfirmed publishes that the event loop can hold, unless a client says otherwise. Its default
 /// costs 14 MB for each client.
 const MAX_INFLIGHT: u16 = 16;

@@ -14,8 +14,6 @@ use crate::broker::mqtt::flight::{Flight, MAX_IN_FLIGHT, Publication};
 use crate::broker::mqtt::link::Role;
 use crate::broker::mqtt::subscribed;
 
-/// The largest packet of MQTT: a letter holds its event and the lines that were refused.
-pub(super) const MAX_PACKET_BYTES: u32 = 268_435_455;
 /// What says that everything retained before it has come. Never retained, never empty.
 pub(in crate::broker::mqtt) const END: &[u8] = b"end";
 
@@ -74,9 +72,7 @@ impl Role for DeadLettersRole {
     }
 
     fn prepare(&self, options: &mut MqttOptions) {
-        options
-            .set_max_packet_size(Some(MAX_PACKET_BYTES))
-            .set_outgoing_inflight_upper_limit(MAX_IN_FLIGHT);
+        options.set_outgoing_inflight_upper_limit(MAX_IN_FLIGHT);
     }
 
     fn connected(&mut self, client: &AsyncClient, connack: &ConnAck) -> Result<(), Failure> {

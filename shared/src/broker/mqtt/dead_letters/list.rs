@@ -13,7 +13,7 @@ use rumqttc::v5::{AsyncClient, Event, EventLoop};
 use ulid::Ulid;
 
 use super::Shared;
-use super::client::{END, MAX_PACKET_BYTES, filters};
+use super::client::{END, filters};
 use crate::broker::mqtt::endpoint::Endpoint;
 use crate::broker::mqtt::failure::Failure;
 use crate::broker::mqtt::subscribed;
@@ -33,8 +33,7 @@ pub(super) async fn each(
 ) -> Result<(), Failure> {
     let Shared { topics, client_name, group, .. } = shared;
     let name = Ulid::generate().to_string();
-    let mut options = endpoint.options(&format!("{client_name}-{name}")).await?;
-    options.set_max_packet_size(Some(MAX_PACKET_BYTES));
+    let options = endpoint.options(&format!("{client_name}-{name}")).await?;
     let (client, event_loop) = AsyncClient::new(options, REQUESTS);
     let mut connection = Connection { client, event_loop, address: endpoint.address() };
     let end = topics.end_of_dead_letters(group, &name);
