@@ -17,8 +17,6 @@ const MAX_LINES_BYTES: usize = 256 * 1024;
 const ESCAPED: usize = 2;
 /// Longest reason in a letter: both InfluxDB and the reader of events repeat what they were given.
 const MAX_REASON_BYTES: usize = 16 * 1024;
-/// Characters of a ULID.
-const ULID_LENGTH: usize = 26;
 /// Why an event stays in the dead letters although InfluxDB has dropped its points.
 const EXPIRED: &str = "its points are older than InfluxDB's retention policy keeps";
 
@@ -56,7 +54,7 @@ pub(crate) fn letter(held: &Held, lines: &Lines, split: &Split<'_>) -> DeadLette
         }
     }
     let mut why = held.unreadable.clone().unwrap_or_else(|| reasons.join("; "));
-    why.truncate(why.floor_char_boundary(MAX_REASON_BYTES));
+    shorten(&mut why);
     // Writing to a String cannot fail.
     if given_up > 0 {
         let _written =
@@ -84,6 +82,16 @@ pub(crate) fn replayed(held: &Held) -> Vec<String> {
     ids
 }
 
+/// Leaves the middle out: InfluxDB repeats a line before it says what is wrong with it.
+fn shorten(why: &mut String) {
+    if why.len() > MAX_REASON_BYTES {
+        let half = MAX_REASON_BYTES / 2;
+        let (start, end) =
+            (why.floor_char_boundary(half), why.ceil_char_boundary(why.len() - half));
+        why.replace_range(start..end, " … ");
+    }
+}
+
 fn texts(refused: &[usize], lines: &Lines, payload_bytes: usize) -> Vec<String> {
     let mut room = (MAX_LETTER_BYTES.saturating_sub(payload_bytes) / ESCAPED).min(MAX_LINES_BYTES);
     let mut kept = Vec::new();
@@ -99,16 +107,11 @@ fn texts(refused: &[usize], lines: &Lines, payload_bytes: usize) -> Vec<String> 
     kept
 }
 
-/// The event's id; one made from its bytes when it has none.
-///
-/// Whoever publishes what is no event of ours may number it 1, 2, 3 again and again: then only an id
-/// that looks like ours counts, so that no letter takes the place of another.
+/// The event's id; one made from its bytes when it has none, or is no event: whoever publishes
+/// something else may number it 1, 2, 3 again and again, and no letter takes the place of another.
 fn event_id(held: &Held) -> String {
-    let looks_like_ours = |id: &String| {
-        id.len() == ULID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
     stated_id(&held.payload)
-        .filter(|id| held.unreadable.is_none() || looks_like_ours(id))
+        .filter(|_| held.unreadable.is_none())
         .unwrap_or_else(|| id_from_bytes(&held.payload))
 }
 
@@ -131,6 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn a_long_reason_keeps_its_beginning_and_its_end() {
+        let mut why = format!("unable to parse '{}': max key length exceeded", "é".repeat(50_000));
+        shorten(&mut why);
+        assert!(why.len() <= MAX_REASON_BYTES + 8, "{}", why.len());
+        assert!(why.starts_with("unable to parse 'é") && why.ends_with("key length exceeded"));
+    }
+
+    #[test]
     fn ids_come_from_the_event_or_its_bytes() {
         let id = |payload, unreadable| event_id(&held(payload, unreadable));
         assert_eq!(id(br#"{"id":"01JD","type":"x"}"#, None), "01JD");
@@ -141,8 +152,6 @@ mod tests {
         let one = id(br#"{"id":"1","a":1}"#, Some("no event"));
         assert_ne!(one, id(br#"{"id":"1","a":2}"#, Some("no event")));
         assert_eq!(one, id(b" {\"id\":\"1\",\"a\":1}\n", Some("no event")));
-        let newer = br#"{"id":"01JDAXQ5Y6V1V4M3Q2W1E0R9T8","type":"qliksense.health.v2"}"#;
-        assert_eq!(id(newer, Some("unknown type")), "01JDAXQ5Y6V1V4M3Q2W1E0R9T8");
     }
 
     #[test]
