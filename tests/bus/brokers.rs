@@ -5,6 +5,9 @@ use integration_tests::nats::NatsServer;
 
 /// A broker that programs share.
 pub(crate) trait SharedBroker: Sized {
+    /// Whether it takes messages of 5 MB, as it comes.
+    const TAKES_HUGE: bool;
+
     /// A broker that is not started yet.
     fn prepare() -> Self;
 
@@ -16,6 +19,9 @@ pub(crate) trait SharedBroker: Sized {
 
     /// The section `broker` for it.
     fn section(&self) -> String;
+
+    /// Publishes anything as somebody else; says whether the broker took it.
+    async fn publish(&self, topic: &str, payload: &[u8]) -> bool;
 }
 
 pub(crate) struct NatsBroker(NatsServer);
@@ -32,6 +38,8 @@ impl NatsBroker {
 }
 
 impl SharedBroker for NatsBroker {
+    const TAKES_HUGE: bool = false;
+
     fn prepare() -> Self {
         Self(NatsServer::prepare(""))
     }
@@ -47,9 +55,19 @@ impl SharedBroker for NatsBroker {
     fn section(&self) -> String {
         Self::of(&self.0)
     }
+
+    async fn publish(&self, topic: &str, payload: &[u8]) -> bool {
+        // One connection for each: the server ends those that it dislikes.
+        let jetstream = async_nats::jetstream::new(self.0.client().await);
+        let payload = bytes::Bytes::copy_from_slice(payload);
+        match jetstream.publish(topic.replace('/', "."), payload).await {
+            Ok(confirmation) => confirmation.await.is_ok(),
+            Err(_refused) => false,
+        }
+    }
 }
 
-pub(crate) struct MqttBroker(Mosquitto);
+pub(crate) struct MqttBroker(pub(crate) Mosquitto);
 
 impl MqttBroker {
     /// The section `broker` for a server.
@@ -62,6 +80,8 @@ impl MqttBroker {
 }
 
 impl SharedBroker for MqttBroker {
+    const TAKES_HUGE: bool = true;
+
     fn prepare() -> Self {
         Self(Mosquitto::prepare(|_directory| String::new()))
     }
@@ -77,5 +97,9 @@ impl SharedBroker for MqttBroker {
 
     fn section(&self) -> String {
         Self::of(&self.0)
+    }
+
+    async fn publish(&self, topic: &str, payload: &[u8]) -> bool {
+        self.0.publish(topic, payload, &[])
     }
 }
