@@ -338,6 +338,36 @@ async fn slots_that_nobody_wants_are_emptied_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_is_deleted_before_its_last_event_is_acked() {
+    const LAST: &str = "qliksense-influxdb-slot-3";
+    let mosquitto = Mosquitto::start().await;
+    let records = Records::of(&mosquitto).await;
+    let (consumer, joined) = member("one", broker(&mosquitto));
+    ready(&joined).await;
+    let (publisher, may_publish) = publisher(broker(&mosquitto));
+    ready(&may_publish).await;
+    let all = ids(0..200);
+    publish_all(&publisher, &all).await;
+    consumer.close().await.unwrap();
+
+    let fewer = Mqtt { consumer_slots: 2, ..mosquitto.settings() };
+    let (mut consumer, _) = member("one", fewer.clone());
+    assert_eq!(receive(&mut consumer, all.len()).await.len(), all.len());
+    // A stranger pushes it off while it waits for the acks.
+    assert!(session_is_present(&mosquitto, 3).await);
+    let back = mosquitto.connections_of(LAST) + 1;
+    eventually_equal("the slot to be connected again", back, || async {
+        mosquitto.connections_of(LAST)
+    })
+    .await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(records.of_slot(3).is_some());
+    drop(consumer);
+    let (mut consumer, _) = member("two", fewer);
+    assert_eq!(receive_all(&mut consumer, &all).await, all.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_slots_are_made_by_whoever_they_belong_to() {
     let mosquitto = Mosquitto::start().await;
     let records = Records::of(&mosquitto).await;

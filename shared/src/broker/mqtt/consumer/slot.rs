@@ -55,7 +55,8 @@ pub(super) struct SlotRole {
     record: SlotRecord,
     /// The session had its name before we came, or got it from us.
     is_named: bool,
-    /// What says that everything which was in the session before it has come.
+    /// What says that everything which was in the session before it has come; new for each
+    /// connection.
     end: String,
     connection: Option<Connection>,
     /// When the record is due again.
@@ -85,7 +86,7 @@ impl SlotRole {
             opening,
             permit,
             record,
-            end: name(),
+            end: String::new(),
             connection: None,
             due: None,
             is_will_outdated: false,
@@ -267,7 +268,7 @@ impl Role for SlotRole {
 
     fn connected(&mut self, client: &AsyncClient, connack: &ConnAck) -> Result<(), Failure> {
         self.name_session(connack.session_present);
-        self.unsubscribed = 0;
+        (self.end, self.unsubscribed) = (name(), 0);
         let granted = connack.properties.as_ref().and_then(|p| p.session_expiry_interval);
         let life = granted.map_or(self.shared.session_expiry, |s| Duration::from_secs(s.into()));
         let connection = Connection {

@@ -51,7 +51,6 @@ enum Ended {
 struct Said {
     owned: Option<(Vec<u16>, u16)>,
     idle: bool,
-    namesake: bool,
 }
 
 impl Steward {
@@ -235,19 +234,16 @@ impl Steward {
         let Standing { owned, slots, members, changing, waiting, namesake } = standing;
         let Shared { report, owner, .. } = &*self.shared;
         if *namesake {
-            if !std::mem::replace(&mut self.said.namesake, true) {
-                report.down(
-                    CONTROL,
-                    &format!(
-                        "another {} of the group has the instance name {:?}: give each its own with \
-                         --instance",
-                        owner.process, owner.instance
-                    ),
-                );
+            let why = format!(
+                "another {} of the group has the instance name {:?}: give each its own with \
+                 --instance",
+                owner.process, owner.instance
+            );
+            if report.why().as_ref() != Some(&why) {
+                report.down(CONTROL, &why);
             }
             return;
         }
-        self.said.namesake = false;
         if *waiting {
             return;
         }

@@ -11,6 +11,8 @@ mod hold;
 mod share;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -242,6 +244,10 @@ impl Council {
         self.of(slot, opening, |hold| {
             if std::mem::take(&mut hold.up) {
                 hold.not_before = now + SECOND_THOUGHT;
+            }
+            // What was not acked is in the session as before.
+            if let Phase::Retiring { drained } = &mut hold.phase {
+                *drained = false;
             }
         });
     }
