@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use integration_tests::mosquitto::Mosquitto;
-use integration_tests::patience::{eventually, eventually_equal};
+use integration_tests::patience::{PATIENCE, eventually, eventually_equal};
 use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use shared::broker::Consumer as _;
@@ -14,7 +14,7 @@ use shared::broker::mqtt::MqttConsumer;
 use shared::config::Mqtt;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::site::{
     Records, ids, ids_of, member, publish_all, publisher, ready, receive, receive_all, tags_of,
@@ -320,12 +320,12 @@ async fn slots_that_nobody_wants_are_emptied_and_deleted() {
     // Meanwhile events go on; none is put into what is about to be deleted.
     let received = Received::default();
     let worker = Worker::start("one", consumer, &received);
+    let deadline = Instant::now() + PATIENCE;
     let mut published = 400;
-    for slot in [2, 3] {
-        while records.of_slot(slot).is_some() {
-            publish_all(&publisher, &ids(published..published + 20)).await;
-            published += 20;
-        }
+    while [2, 3].into_iter().any(|slot| records.of_slot(slot).is_some()) {
+        assert!(Instant::now() < deadline, "they are still there");
+        publish_all(&publisher, &ids(published..published + 20)).await;
+        published += 20;
     }
     eventually_equal("everything", ids(400..published), || async {
         received.lock().unwrap().values().flatten().cloned().collect()
