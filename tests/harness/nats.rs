@@ -84,6 +84,20 @@ impl NatsServer {
         std::fs::remove_dir_all(self.directory.path().join("store")).unwrap();
     }
 
+    /// Copies its disk, as long as it is not running.
+    pub fn copy_disk(&self) -> TempDir {
+        assert!(self.process.is_none(), "it is running");
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(&self.directory.path().join("store"), &copy.path().join("store"));
+        copy
+    }
+
+    /// Puts a copy in the place of its disk, as long as it is not running.
+    pub fn go_back_to(&self, copy: &TempDir) {
+        self.lose_everything();
+        copy_all(&copy.path().join("store"), &self.directory.path().join("store"));
+    }
+
     /// The process, to be stopped and continued.
     pub fn process(&self) -> Option<&Process> {
         self.process.as_ref()
@@ -132,4 +146,9 @@ impl NatsServer {
     pub async fn client(&self) -> async_nats::Client {
         async_nats::connect(format!("127.0.0.1:{}", self.port)).await.unwrap()
     }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    let mut command = Command::new("cp");
+    assert!(command.arg("-a").args([from, to]).status().unwrap().success(), "cp");
 }

@@ -3,104 +3,27 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use integration_tests::mosquitto::Mosquitto;
-use integration_tests::patience::{eventually, eventually_equal};
-use shared::broker::forward::{Forwarded, Forwarder};
-use shared::broker::memory::MemoryBroker;
+use integration_tests::outboxes::{Forwarding, id_of};
+use integration_tests::patience::eventually_equal;
 use shared::broker::mqtt::MqttPublisher;
-use shared::broker::{Consumer as _, Delivery};
-use shared::envelope::{Envelope, Origin, Unnumbered};
-use shared::event::{AppNames, Event, Poll};
-use shared::outbox::{Entry, OpenError, Outbox, OutboxSettings};
+use shared::broker::{Consumer as _, Publisher};
+use shared::outbox::Outbox;
 use shared::readiness::Readiness;
-use shared::subject::{Subject, Token};
-use shared::timestamp::Timestamp;
-use tempfile::TempDir;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::site::{PREFIX, both, consumer, ready, settings, tags_of};
+use crate::site::{both, consumer, ready, settings, tags_of};
 
-/// A collector without its polls: an outbox and a forwarder.
-struct Collector {
-    directory: TempDir,
-    outbox: Outbox,
-    forwarded: Arc<Forwarded>,
-    stop: CancellationToken,
-    forwarding: JoinHandle<()>,
-}
-
-impl Collector {
-    async fn start(mosquitto: &Mosquitto) -> Self {
-        Self::over(tempfile::tempdir().unwrap(), mosquitto).await
-    }
-
-    async fn over(directory: TempDir, mosquitto: &Mosquitto) -> Self {
-        let outbox = open(&directory).await;
+/// The publisher of a collector.
+fn publisher(mosquitto: &Mosquitto) -> impl FnOnce(&Outbox) -> Arc<dyn Publisher> {
+    let settings = settings(mosquitto.settings(), "collector");
+    move |outbox| {
         let dependency = Readiness::default().dependency("broker");
-        let settings = settings(mosquitto.settings(), "collector");
-        let publisher = MqttPublisher::start_for(&settings, outbox.identity(), dependency);
-        let refused = Arc::new(MemoryBroker::default());
-        let forwarder = Forwarder::new(&outbox, Arc::new(publisher), refused).unwrap();
-        let (forwarded, stop) = (forwarder.forwarded(), CancellationToken::new());
-        let running = forwarder.run(stop.clone());
-        let forwarding = tokio::spawn(async move { running.await.unwrap() });
-        Self { directory, outbox, forwarded, stop, forwarding }
+        Arc::new(MqttPublisher::start_for(&settings, outbox.identity(), dependency))
     }
-
-    /// Ends as a program does, and leaves its directory.
-    async fn stopped(self) -> TempDir {
-        self.stop.cancel();
-        self.forwarding.await.unwrap();
-        self.directory
-    }
-
-    async fn append(&self, count: usize) -> BTreeSet<String> {
-        let each = (0..count).map(|_| append(&self.outbox));
-        futures::future::join_all(each).await.into_iter().collect()
-    }
-
-    async fn everything_is_confirmed(&self) {
-        eventually_equal("an empty outbox", 0, || async { self.outbox.depth() }).await;
-    }
-}
-
-async fn open(directory: &TempDir) -> Outbox {
-    let settings = OutboxSettings {
-        directory: directory.path().to_owned(),
-        max_bytes: 256 << 20,
-        max_age: None,
-        keep_settled: Duration::from_mins(5),
-    };
-    eventually("the outbox to be free", || async {
-        match Outbox::open(&settings) {
-            Ok(outbox) => Some(outbox),
-            Err(OpenError::InUse { .. }) => None,
-            Err(error) => panic!("{error}"),
-        }
-    })
-    .await
-}
-
-/// Appends an event and gives its id.
-async fn append(outbox: &Outbox) -> String {
-    let now = Timestamp::now();
-    let event = Event::AppNames(AppNames {
-        repository: "r".to_owned(),
-        poll: Poll { scheduled: now, duration_ms: 1, interval_ms: 1, bytes: None },
-        part: 1,
-        parts: 1,
-        full: true,
-        apps: vec![],
-    });
-    let event = Unnumbered::encode(&Origin::new("collector", "test"), "r", now, &event).unwrap();
-    let id = event.id().to_string();
-    let subject = Subject::app_names(PREFIX, &Token::new("r"));
-    outbox.append(vec![Entry { subject, event }], None).await.unwrap();
-    id
 }
 
 /// A writer without its InfluxDB, which notes the ids that it has acked.
@@ -132,10 +55,6 @@ impl Writer {
     }
 }
 
-fn id_of(delivery: &Delivery) -> String {
-    Envelope::decode(&delivery.payload).unwrap().id
-}
-
 /// A broker with a session of the group, to which nobody is connected.
 async fn with_a_session() -> Mosquitto {
     let mosquitto = Mosquitto::start().await;
@@ -148,7 +67,7 @@ async fn with_a_session() -> Mosquitto {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_came_after_the_last_snapshot_is_published_again() {
     let mut mosquitto = with_a_session().await;
-    let collector = Collector::start(&mosquitto).await;
+    let collector = Forwarding::start(publisher(&mosquitto)).await;
     let mut ids = collector.append(300).await;
     collector.everything_is_confirmed().await;
     mosquitto.save().await;
@@ -170,7 +89,7 @@ async fn what_came_after_the_last_snapshot_is_published_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_that_restarts_meanwhile_finds_out_as_well() {
     let mut mosquitto = with_a_session().await;
-    let collector = Collector::start(&mosquitto).await;
+    let collector = Forwarding::start(publisher(&mosquitto)).await;
     let mut ids = collector.append(200).await;
     collector.everything_is_confirmed().await;
     mosquitto.save().await;
@@ -179,14 +98,14 @@ async fn a_collector_that_restarts_meanwhile_finds_out_as_well() {
     mosquitto.kill();
     let directory = collector.stopped().await;
     mosquitto.restart().await;
-    let collector = Collector::over(directory, &mosquitto).await;
+    let collector = Forwarding::over(directory, publisher(&mosquitto)).await;
     let writer = Writer::start(&mosquitto);
     writer.has(&ids).await;
     assert!(collector.forwarded.republished() >= 200);
 
     // After a clean end the mark says all of it.
     let directory = collector.stopped().await;
-    let collector = Collector::over(directory, &mosquitto).await;
+    let collector = Forwarding::over(directory, publisher(&mosquitto)).await;
     writer.has(&collector.append(1).await).await;
     assert_eq!(collector.forwarded.republished(), 0);
 }
@@ -194,37 +113,22 @@ async fn a_collector_that_restarts_meanwhile_finds_out_as_well() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_however_often_the_broker_is_killed_under_load() {
     let mut mosquitto = Mosquitto::start().await;
-    let collector = Collector::start(&mosquitto).await;
-    let (outbox, ended) = (collector.outbox.clone(), CancellationToken::new());
-    let appending = tokio::spawn({
-        let ended = ended.clone();
-        async move {
-            let mut ids = BTreeSet::new();
-            while !ended.is_cancelled() {
-                let several = [append(&outbox), append(&outbox), append(&outbox)];
-                ids.extend(futures::future::join_all(several).await);
-            }
-            ids
-        }
-    });
-    let confirmed = || collector.forwarded.confirmed();
-    let more = async |count| {
-        let enough = confirmed() + count;
-        eventually("more to be confirmed", || async { (confirmed() > enough).then_some(()) }).await;
-    };
+    let collector = Forwarding::start(publisher(&mosquitto)).await;
+    let ended = CancellationToken::new();
+    let appending = collector.keep_appending(3, ended.clone());
     let mut stored = BTreeSet::new();
     // The first kill finds a broker that never saved anything, others one that saved just now.
     for round in 0..6 {
         // The group comes, and leaves its session to what is published next.
         let writer = Writer::start(&mosquitto);
-        more(20).await;
+        collector.confirms(20).await;
         stored.extend(writer.ids.borrow().clone());
         drop(writer);
-        more(50).await;
+        collector.confirms(50).await;
         if round % 3 == 1 {
             mosquitto.save().await;
         }
-        more(50).await;
+        collector.confirms(50).await;
         mosquitto.kill();
         mosquitto.restart().await;
     }
@@ -241,16 +145,16 @@ async fn nothing_is_lost_however_often_the_broker_is_killed_under_load() {
 async fn the_mark_of_another_outbox_says_nothing() {
     let mosquitto = with_a_session().await;
     let writer = Writer::start(&mosquitto);
-    let other = Collector::start(&mosquitto).await;
+    let other = Forwarding::start(publisher(&mosquitto)).await;
     writer.has(&other.append(100).await).await;
     other.stopped().await;
-    let ours = Collector::start(&mosquitto).await;
+    let ours = Forwarding::start(publisher(&mosquitto)).await;
     writer.has(&ours.append(30).await).await;
     let identity = ours.outbox.identity().to_owned();
     let directory = ours.stopped().await;
     // The broker loses our mark; that of the other one covers more than we have.
     mosquitto.publish_retained(&format!("qliksense/v1/marks/test/{identity}"), "");
-    let ours = Collector::over(directory, &mosquitto).await;
+    let ours = Forwarding::over(directory, publisher(&mosquitto)).await;
     eventually_equal("everything again", 30, || async { ours.forwarded.republished() }).await;
 }
 
@@ -267,7 +171,7 @@ async fn what_a_lost_session_held_is_published_again_once() {
     };
     let received = || async { subscriber.received(TOPIC).len() };
     session("first");
-    let collector = Collector::start(&mosquitto).await;
+    let collector = Forwarding::start(publisher(&mosquitto)).await;
     collector.append(20).await;
     eventually_equal("the events", 20, received).await;
     collector.everything_is_confirmed().await;
@@ -277,10 +181,10 @@ async fn what_a_lost_session_held_is_published_again_once() {
     let directory = collector.stopped().await;
     // Lost while nobody looked.
     session("third");
-    let collector = Collector::over(directory, &mosquitto).await;
+    let collector = Forwarding::over(directory, publisher(&mosquitto)).await;
     eventually_equal("the events once more", 60, received).await;
     let directory = collector.stopped().await;
-    let collector = Collector::over(directory, &mosquitto).await;
+    let collector = Forwarding::over(directory, publisher(&mosquitto)).await;
     collector.append(1).await;
     eventually_equal("the new one alone", 61, received).await;
     assert_eq!(collector.forwarded.republished(), 0);

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod backwards;
 mod connection;
 mod consuming;
 mod credentials;

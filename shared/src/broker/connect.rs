@@ -100,7 +100,7 @@ impl Broker {
     /// Publishes what an outbox holds, and finds out what the broker has forgotten of it.
     pub fn publisher_for(&self, outbox: &Outbox) -> Arc<dyn Publisher> {
         match &self.driver {
-            Driver::Nats(nats) => nats.publisher(),
+            Driver::Nats(nats) => nats.publisher_for(outbox.remembered_broker()),
             Driver::Mqtt { settings, readiness } => {
                 let dependency = readiness.dependency(BROKER);
                 Arc::new(MqttPublisher::start_for(settings, outbox.identity(), dependency))

@@ -15,10 +15,12 @@ mod heartbeats;
 mod hints;
 mod layout;
 mod link;
+mod past;
 mod publisher;
 mod settings;
 mod standing;
 mod streams;
+mod watch;
 
 use std::sync::Arc;
 
@@ -102,6 +104,12 @@ impl Nats {
     /// Publishes into the stream of events.
     pub fn publisher(&self) -> Arc<dyn Publisher> {
         Arc::new(NatsPublisher::new(Arc::clone(&self.shared)))
+    }
+
+    /// Publishes what an outbox holds, which remembers this of the stream, and finds out what was
+    /// forgotten of it.
+    pub fn publisher_for(&self, remembered: Option<&str>) -> Arc<dyn Publisher> {
+        Arc::new(NatsPublisher::for_outbox(Arc::clone(&self.shared), remembered))
     }
 
     /// Joins a consumer group. Nothing is fetched that was not asked for with `receive`, so what a

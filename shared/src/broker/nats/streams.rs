@@ -33,6 +33,8 @@ pub struct StreamState {
     pub created: Timestamp,
     /// The sequence of the last event that it took.
     pub last_sequence: u64,
+    /// How many servers keep it.
+    pub replicas: usize,
 }
 
 /// Why it cannot be told how far the stream has come.
@@ -43,6 +45,12 @@ pub enum StreamStateError {
     Missing {
         /// The stream's name.
         stream: String,
+    },
+    /// This user may not ask.
+    #[error("this user may not publish on {subject}")]
+    Forbidden {
+        /// On which the question is published.
+        subject: String,
     },
     /// The server cannot be asked now.
     #[error("the stream cannot be asked for: {why}")]
@@ -323,13 +331,13 @@ pub(super) async fn state(link: &Link, layout: &Layout) -> Result<StreamState, S
         Ok(info) => Ok(StreamState {
             created: timestamp_of(info.created.unix_timestamp_nanos()),
             last_sequence: info.state.last_sequence,
+            replicas: info.config.num_replicas,
         }),
         Err(Unseen::Missing) => Err(StreamStateError::Missing { stream: layout.stream.clone() }),
         Err(Unseen::Disconnected) => Err(unavailable("there is no connection to NATS".to_owned())),
-        Err(Unseen::Denied) => {
-            let subject = format!("$JS.API.STREAM.INFO.{}", layout.stream);
-            Err(unavailable(format!("this user may not publish on {subject}")))
-        }
+        Err(Unseen::Denied) => Err(StreamStateError::Forbidden {
+            subject: format!("$JS.API.STREAM.INFO.{}", layout.stream),
+        }),
         Err(Unseen::Failed(why)) => Err(unavailable(why)),
     }
 }
