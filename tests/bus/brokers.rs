@@ -2,6 +2,7 @@
 
 use integration_tests::mosquitto::Mosquitto;
 use integration_tests::nats::NatsServer;
+use integration_tests::nats_cluster::NatsCluster;
 
 /// A broker that programs share.
 pub(crate) trait SharedBroker: Sized {
@@ -58,12 +59,54 @@ impl SharedBroker for NatsBroker {
 
     async fn publish(&self, topic: &str, payload: &[u8]) -> bool {
         // One connection for each: the server ends those that it dislikes.
-        let jetstream = async_nats::jetstream::new(self.0.client().await);
-        let payload = bytes::Bytes::copy_from_slice(payload);
-        match jetstream.publish(topic.replace('/', "."), payload).await {
-            Ok(confirmation) => confirmation.await.is_ok(),
-            Err(_refused) => false,
+        publish_to(self.0.client().await, topic, payload).await
+    }
+}
+
+async fn publish_to(client: async_nats::Client, topic: &str, payload: &[u8]) -> bool {
+    let jetstream = async_nats::jetstream::new(client);
+    let payload = bytes::Bytes::copy_from_slice(payload);
+    match jetstream.publish(topic.replace('/', "."), payload).await {
+        Ok(confirmation) => confirmation.await.is_ok(),
+        Err(_refused) => false,
+    }
+}
+
+pub(crate) struct ClusterBroker(NatsCluster);
+
+impl SharedBroker for ClusterBroker {
+    const TAKES_HUGE: bool = false;
+
+    fn prepare() -> Self {
+        Self(NatsCluster::prepare())
+    }
+
+    async fn restart(&mut self) {
+        let is_first = !self.0.is_running();
+        self.0.restart_all().await;
+        if !is_first {
+            // Another one may be killed next.
+            self.0.is_whole(&self.0.client().await).await;
         }
+    }
+
+    /// Kills the server that leads the stream: the others go on.
+    async fn fell(&mut self) {
+        let leader = self.0.stream_leader(&self.0.client().await).await;
+        self.0.kill(leader);
+    }
+
+    fn section(&self) -> String {
+        let servers = self.0.config().servers;
+        let servers: Vec<String> = servers.iter().map(|server| format!("\"{server}\"")).collect();
+        format!(
+            "  broker:\n    type: nats\n    nats: {{servers: [{}], replicas: 3, maxBytes: 256MiB}}\n",
+            servers.join(", ")
+        )
+    }
+
+    async fn publish(&self, topic: &str, payload: &[u8]) -> bool {
+        publish_to(self.0.client().await, topic, payload).await
     }
 }
 

@@ -37,6 +37,11 @@ macro_rules! stories_over {
     )*};
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leader_of_a_nats_cluster_may_be_killed() {
+    stories::the_broker_may_be_killed::<brokers::ClusterBroker>().await;
+}
+
 stories_over! {
     nats => NatsBroker,
     mqtt => MqttBroker,

@@ -18,6 +18,7 @@ pub mod influxd;
 pub mod influxdb_door;
 pub mod mosquitto;
 pub mod nats;
+pub mod nats_cluster;
 pub mod outboxes;
 pub mod patience;
 pub mod process;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use shared::broker::forward::{Forwarded, Forwarder};
 use shared::broker::memory::MemoryBroker;
-use shared::broker::{Delivery, Publisher};
+use shared::broker::{Delivery, Life, Publisher};
 use shared::envelope::{Envelope, Origin, Unnumbered};
 use shared::event::{AppNames, Event, Poll};
 use shared::outbox::{Entry, OpenError, Outbox, OutboxSettings};
 use shared::subject::{Subject, Token};
 use shared::timestamp::Timestamp;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,8 @@ pub struct Forwarding {
     pub outbox: Outbox,
     /// What became of its events.
     pub forwarded: Arc<Forwarded>,
+    /// The life of the broker, as its publisher tells it.
+    pub lives: watch::Receiver<Life>,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }
@@ -48,11 +51,13 @@ impl Forwarding {
     ) -> Self {
         let outbox = open(&directory).await;
         let refused = Arc::new(MemoryBroker::default());
-        let forwarder = Forwarder::new(&outbox, publisher(&outbox), refused).unwrap();
+        let publisher = publisher(&outbox);
+        let lives = publisher.life();
+        let forwarder = Forwarder::new(&outbox, publisher, refused).unwrap();
         let (forwarded, stop) = (forwarder.forwarded(), CancellationToken::new());
         let forwarding = forwarder.run(stop.clone());
         let running = tokio::spawn(async move { forwarding.await.unwrap() });
-        Self { directory, outbox, forwarded, stop, running }
+        Self { directory, outbox, forwarded, lives, stop, running }
     }
 
     /// Ends as a program does, and leaves its directory.

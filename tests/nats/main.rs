@@ -10,6 +10,7 @@
 
 mod audit;
 mod backwards;
+mod cluster;
 mod connection;
 mod consuming;
 mod credentials;
