@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::number;
 use crate::timestamp::Timestamp;
 
 /// One beat of a program.
@@ -153,7 +154,7 @@ pub struct Counters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog: Option<u64>,
     /// Age of the oldest delivery that is not stored, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "number", skip_serializing_if = "Option::is_none")]
     pub oldest_unwritten_s: Option<f64>,
     /// Events that were confirmed, or given up for their age, and that nobody settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
