@@ -10,6 +10,7 @@ mod poison;
 mod site;
 mod stories;
 mod subscribers;
+mod twins;
 
 macro_rules! stories_over {
     ($($name:ident => $broker:ident),* $(,)?) => {$(

@@ -11,11 +11,17 @@ use simulator::{ButlerSosOptions, Endpoint, Site, SiteConfig};
 const DATABASE: &str = "senseops";
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// A health answer: the server's name and the engine's count of calls.
+/// A health answer: the server's address, which no two sites share, and the engine's count of calls.
 type HealthId = (String, i64);
 
 pub(crate) async fn start() -> Site {
-    Site::start(SiteConfig { servers: 2, ..SiteConfig::for_test().unwrap() }).await.unwrap()
+    start_like(1).await
+}
+
+/// A site of which nothing but the names is like that of another seed.
+pub(crate) async fn start_like(seed: u64) -> Site {
+    let config = SiteConfig { servers: 2, seed, ..SiteConfig::for_test().unwrap() };
+    Site::start(config).await.unwrap()
 }
 
 /// A directory with a Butler SOS file of the site and the section `broker`.
@@ -59,18 +65,17 @@ pub(crate) async fn everything_is_stored(site: &Site, influxd: &Influxd) {
 }
 
 fn served_health(site: &Site) -> BTreeSet<HealthId> {
-    let names: Vec<&str> = site.servers().iter().map(simulator::Server::name).collect();
+    let host = |server: usize| site.servers()[server].address().to_string();
     let entries = site.ledger().entries();
-    let health = entries
-        .iter()
-        .filter_map(|entry| Some((names[entry.server].to_owned(), entry.facts.health()?.calls)));
+    let health =
+        entries.iter().filter_map(|entry| Some((host(entry.server), entry.facts.health()?.calls)));
     health.collect()
 }
 
 async fn stored_health(influxd: &Influxd) -> BTreeMap<HealthId, BTreeSet<i64>> {
     let mut stored: BTreeMap<HealthId, BTreeSet<i64>> = BTreeMap::new();
-    for row in influxd.rows(DATABASE, "SELECT calls, server_name FROM apps").await {
-        let id = (row["server_name"].as_str().unwrap().to_owned(), row["calls"].as_i64().unwrap());
+    for row in influxd.rows(DATABASE, "SELECT calls, host FROM apps").await {
+        let id = (row["host"].as_str().unwrap().to_owned(), row["calls"].as_i64().unwrap());
         stored.entry(id).or_default().insert(row["time"].as_i64().unwrap());
     }
     stored

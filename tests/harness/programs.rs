@@ -38,10 +38,14 @@ impl House {
 
     /// The program `collector`, not started yet; its instance is `instance` and a number of its own.
     pub fn collector(&self, instance: &str) -> Running {
+        self.collector_called(&format!("{instance}-{}", free_port()))
+    }
+
+    /// The program `collector`, not started yet, with an instance that others may have, too.
+    pub fn collector_called(&self, instance: &str) -> Running {
         let page = free_port();
         let listen = ("FOOTMAN__COLLECTOR__HTTP__LISTEN", format!("127.0.0.1:{page}"));
-        let instance = format!("{instance}-{page}");
-        self.prepare("collector", &["--instance", &instance], page, &[listen])
+        self.prepare("collector", &["--instance", instance], page, &[listen])
     }
 
     /// The program `writer`, not started yet; its instance is `instance` and a number of its own.
