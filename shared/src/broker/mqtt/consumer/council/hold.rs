@@ -40,6 +40,8 @@ pub(super) struct Glance<'a> {
     pub(super) is_mine: bool,
     /// The caller holds nothing of it.
     pub(super) is_settled: bool,
+    /// What is known is not too old to act.
+    pub(super) is_fresh: bool,
     pub(super) now: Moment,
 }
 
@@ -76,7 +78,7 @@ impl Hold {
 
     /// Goes on with what is due; says whether the hold goes on.
     pub(super) fn attend(&mut self, glance: &Glance<'_>, commands: &mut Vec<Command>) -> bool {
-        let Glance { slot, is_mine, is_settled, now, .. } = *glance;
+        let Glance { slot, is_mine, is_settled, is_fresh, now, .. } = *glance;
         if self.phase.has_connection() && self.is_superseded(glance) {
             commands.push(Command::Yield(slot));
             return false;
@@ -92,7 +94,7 @@ impl Hold {
                 commands.push(Command::Release(slot));
                 self.phase = Phase::Leaving { to_retire: false };
             }
-            Phase::Retiring { drained: true } if is_settled => {
+            Phase::Retiring { drained: true } if is_settled && is_fresh => {
                 commands.push(Command::Delete(slot));
                 self.phase = Phase::Deleting;
             }

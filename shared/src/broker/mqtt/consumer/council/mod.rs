@@ -32,6 +32,10 @@ pub(super) type Moment = Duration;
 const BEAT: Duration = Duration::from_secs(3);
 /// A member that says nothing for this long is gone: several beats, because a busy machine is late.
 pub(super) const LIFE: Duration = Duration::from_secs(15);
+/// How old what a member knows may be when it acts. It hears its own beats over the connection over
+/// which it hears everything else, so the last that came back says as of when that is complete: not
+/// after the program, or the network, has stood still.
+const FRESH: Duration = Duration::from_secs(8);
 /// How long a member looks around before it takes anything for the first time: others may be
 /// starting as well.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -141,6 +145,10 @@ pub(super) struct Council {
     openings: u64,
     beat: u64,
     next_beat: Moment,
+    /// When the last beat was published.
+    beaten: Moment,
+    /// Everything that was published until then is known.
+    known_until: Moment,
     /// Who was there at the last step, and since when it has been the same.
     living: BTreeSet<String>,
     calm_since: Moment,
@@ -169,6 +177,8 @@ struct Moot<'a> {
     now: Moment,
     /// How many slots the group has.
     slots: u16,
+    /// What is known is not too old to act.
+    is_fresh: bool,
     /// Whether the caller holds nothing of a slot.
     settled: &'a dyn Fn(u16) -> bool,
 }
@@ -187,6 +197,8 @@ impl Council {
             openings: 0,
             beat: 0,
             next_beat: Moment::ZERO,
+            beaten: Moment::ZERO,
+            known_until: Moment::ZERO,
             living: BTreeSet::new(),
             calm_since: Moment::ZERO,
             free_since: BTreeMap::new(),
@@ -210,6 +222,7 @@ impl Council {
         self.view = self.view.heard_so_far(std::mem::take(view));
         self.connection = Connection::Read { since: now, first: !self.has_read };
         self.has_read = true;
+        self.known_until = now;
         self.calm_since = now;
         self.free_since.clear();
         self.beyond_since.clear();
@@ -311,19 +324,20 @@ impl Council {
         }
         if !matches!(self.connection, Connection::None) && now >= self.next_beat {
             self.beat += 1;
-            self.next_beat = now + BEAT;
+            (self.beaten, self.next_beat) = (now, now + BEAT);
             commands.push(Command::Beat(self.beat));
         }
         let Connection::Read { since, first } = self.connection else { return commands };
         let slots = self.look_around(now);
-        let moot = Moot { now, slots, settled };
+        let is_fresh = now < self.known_until + FRESH;
+        let moot = Moot { now, slots, is_fresh, settled };
         self.attend_to_holds(&moot, &mut commands);
         if self.stands_aside(now, &mut commands) {
             self.tell(&moot, false);
             return commands;
         }
         let settled_since = since + if first { SETTLE } else { GRACE };
-        if now < settled_since {
+        if now < settled_since || !is_fresh {
             self.tell(&moot, true);
             return commands;
         }
@@ -373,7 +387,8 @@ impl Council {
             let tenure = view.slot(slot);
             let is_mine = tenure.is_some_and(|tenure| tenure.owner.as_ref() == Some(name));
             let is_settled = (moot.settled)(slot);
-            let glance = Glance { slot, tenure, is_mine, is_settled, now: moot.now };
+            let Moot { now, is_fresh, .. } = *moot;
+            let glance = Glance { slot, tenure, is_mine, is_settled, is_fresh, now };
             let goes_on = hold.attend(&glance, commands);
             if !goes_on && let Some(since) = free_since.get_mut(&slot) {
                 // As free as for everybody else only from now on.
@@ -531,6 +546,9 @@ impl Council {
             return;
         };
         if record.start == self.start {
+            if record.beat == self.beat {
+                self.known_until = self.beaten;
+            }
             return;
         }
         let known = self.namesake.take();

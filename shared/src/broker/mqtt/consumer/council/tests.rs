@@ -10,6 +10,8 @@ struct Member {
     council: Council,
     now: Moment,
     settled: bool,
+    /// Its beats come back to it.
+    hears: bool,
 }
 
 impl Member {
@@ -17,7 +19,7 @@ impl Member {
     fn new(slots: u16) -> Self {
         let mut council = Council::new("writer-a".to_owned(), "2".to_owned(), slots);
         council.connected(Moment::ZERO);
-        Self { council, now: Moment::ZERO, settled: false }
+        Self { council, now: Moment::ZERO, settled: false, hears: true }
     }
 
     /// What it does within this time, beats apart. Openings succeed at once.
@@ -33,7 +35,12 @@ impl Member {
                         self.council.note_slot(slot, Some(owned("writer-a", takeover)));
                         self.council.up(slot, number);
                     }
-                    Command::Beat(_) => continue,
+                    Command::Beat(beat) => {
+                        if self.hears {
+                            self.hears_of("a", "2", 1, *beat);
+                        }
+                        continue;
+                    }
                     _ => {}
                 }
                 done.push(command);
@@ -156,4 +163,18 @@ fn a_session_is_deleted_only_when_all_that_it_brought_is_acked() {
     assert_eq!(member.does_within(SECOND), [Command::Delete(1)]);
     member.council.deleted(member.now, 1, true);
     assert_eq!(member.does_within(SECOND * 30), []);
+}
+
+#[test]
+fn nobody_acts_on_what_may_be_long_past() {
+    let mut member = Member::new(1);
+    member.hears_of("b", "1", 1, 1);
+    member.council.note_slot(0, Some(owned("writer-b", 1)));
+    member.council.read(member.now);
+    member.does_within(SECOND);
+    // It stood still, or nothing reaches it: that `b` is silent means nothing.
+    member.hears = false;
+    assert_eq!(member.does_within(SECOND * 60), []);
+    member.hears = true;
+    assert_eq!(opened(&member.does_within(GRACE + SECOND * 5)), [(0, 2)]);
 }

@@ -168,7 +168,6 @@ impl World {
 
     fn recovers(&mut self, seed: u64) {
         let before = self.broker.slot_connections;
-        let recorded_before = self.broker.tenures().len();
         self.run_for(RECOVERY);
         let slots = self.programs.values().map(|program| program.record.slots).max().unwrap();
         let owners = self.owners();
@@ -186,7 +185,7 @@ impl World {
         let counts = self.counts();
         assert!(counts[counts.len() - 1] - counts[0] <= 1, "{counts:?} {state}");
         let takeovers = self.broker.slot_connections - before;
-        let most = MOST_TAKEOVERS * recorded_before.max(usize::from(slots)) * self.programs.len();
+        let most = MOST_TAKEOVERS * usize::from(self.most_slots) * self.programs.len();
         assert!(takeovers <= most, "{takeovers} takeovers: {state}");
         self.run_for(PEACE);
         let moved = self.broker.slot_connections - before - takeovers;

@@ -95,6 +95,8 @@ pub(super) struct World {
     order: BTreeMap<(ConnectionId, bool), Moment>,
     numbers: u64,
     pub(super) longest_delay_ms: u64,
+    /// What any program so far was configured for: all of them may have to be retired.
+    pub(super) most_slots: u16,
     /// Print what happens.
     pub(super) is_told: bool,
 }
@@ -117,11 +119,13 @@ impl World {
             order: BTreeMap::new(),
             numbers: 0,
             longest_delay_ms,
+            most_slots: 0,
             is_told: false,
         }
     }
 
     pub(super) fn start(&mut self, instance: &str, slots: u16) {
+        self.most_slots = self.most_slots.max(slots);
         let id = self.number();
         let program = Program::new(instance, id, slots);
         let id = usize::try_from(id).unwrap();
@@ -395,7 +399,8 @@ impl World {
             }
             Command::Yield(slot) => {
                 if let Some(connection) = program.links.remove(&slot).and_then(|l| l.connection) {
-                    self.at(now + Duration::from_millis(5), Event::Noticed(connection));
+                    // Its request may be on its way still.
+                    self.forth(connection, Event::Noticed(connection));
                 }
             }
             Command::Delete(slot) => {
