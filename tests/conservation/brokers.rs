@@ -16,6 +16,8 @@ const AWAY: Duration = Duration::from_secs(3);
 const LONG_AWAY: Duration = Duration::from_mins(1);
 /// From this many rounds on a run is a long one.
 const LONG_RUN: u64 = 20;
+/// The slots of a group, unless configured otherwise.
+const SLOTS: u16 = 4;
 /// Connections that another client makes under a name of ours.
 const TAKEOVERS: u64 = 3;
 
@@ -95,6 +97,60 @@ pub(crate) async fn stream_full(on: On) {
     conclude(&rig, "stream full", 1, &books).await;
 }
 
+/// Killed with events that it has confirmed and not written to its database, and without writers
+/// that could have them: what it knows afterwards is what it knew before.
+pub(crate) async fn back_in_time(on: On) {
+    let mut rig = Rig::start(on).await;
+    for _ in 0..rounds() {
+        rig.flows().await;
+        if let Server::Mqtt(server) = &rig.broker {
+            server.save().await;
+        }
+        rig.writers[0].kill();
+        rig.flows().await;
+        everything_is_confirmed(&rig).await;
+        rig.kill_broker();
+        rig.restart_broker().await;
+        rig.writers[0].start().await;
+        rig.is_ready().await;
+    }
+    settled(rig, "broker went back in time").await;
+}
+
+async fn everything_is_confirmed(rig: &Rig) {
+    eventually("everything confirmed", || async {
+        rig.collector.metric("collector_outbox_events").await.filter(|waiting| *waiting == 0.0)
+    })
+    .await;
+}
+
+/// Somebody deletes the sessions of all slots, and with them everything that waits there.
+pub(crate) async fn session_lost(on: On) {
+    let mut rig = Rig::start(on).await;
+    for _ in 0..rounds() {
+        rig.flows().await;
+        rig.writers[0].kill();
+        rig.flows().await;
+        everything_is_confirmed(&rig).await;
+        let Server::Mqtt(server) = &rig.broker else { return };
+        for slot in 0..SLOTS {
+            delete_session(&format!("qliksense-influxdb-slot-{slot}"), server.port()).await;
+        }
+        rig.writers[0].start().await;
+        rig.is_ready().await;
+    }
+    settled(rig, "sessions deleted").await;
+}
+
+async fn delete_session(client_id: &str, port: u16) {
+    let mut options = MqttOptions::new(client_id, "127.0.0.1", port);
+    options.set_clean_start(true).set_session_expiry_interval(Some(0));
+    let (_client, mut event_loop) = AsyncClient::new(options, 10);
+    // The first event is the broker's answer: the old session is gone by then, and the new one ends
+    // with this connection.
+    event_loop.poll().await.unwrap();
+}
+
 /// Another client connects under the names of our clients, which drives ours off the broker.
 pub(crate) async fn taken_over(on: On) {
     let mut rig = Rig::start(on).await;
@@ -136,5 +192,7 @@ crate::on! {
     mqtt:
         super::killed => broker_killed,
         super::is_away => broker_away,
+        super::back_in_time => broker_goes_back_in_time,
+        super::session_lost => sessions_are_lost,
         super::taken_over => clients_are_taken_over;
 }
