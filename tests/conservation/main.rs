@@ -21,6 +21,7 @@ mod disk;
 mod influxdb;
 mod kills;
 mod network;
+mod promises;
 mod rig;
 mod scaling;
 mod table;
