@@ -23,7 +23,8 @@ fn every_claim_of_the_readme_has_its_test() {
     assert!(claims.len() > 20, "the table is missing");
     for (name, path) in claims {
         let test = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
-        let is_there = test.contains(&format!("fn {name}(")) || test.contains(&format!("=> {name}"));
+        let is_there =
+            test.contains(&format!("fn {name}(")) || test.contains(&format!("=> {name}"));
         assert!(is_there, "{path} has no test {name}");
     }
 }

@@ -95,7 +95,10 @@ pub(super) async fn send(shared: &Shared, outgoing: &Outgoing) -> Result<Receipt
         PublishMessage::build().payload(outgoing.payload.clone()).message_id(&outgoing.id);
     let publishing = async { link.jetstream().send_publish(subject.clone(), message).await?.await };
     match link.ask(&subject, publishing).await {
-        Ok(ack) => Ok(Receipt { sequence: ack.sequence, duplicate: ack.duplicate }),
+        Ok(ack) => {
+            shared.standing.has_room(Ok(()));
+            Ok(Receipt { sequence: ack.sequence, duplicate: ack.duplicate })
+        }
         Err(Unanswered::Failed(refusal)) => Err(Unconfirmed {
             error: error_of(shared, &refusal, &subject),
             is_stream_in_doubt: matches!(
@@ -125,7 +128,14 @@ fn error_of(shared: &Shared, refusal: &Refusal, subject: &str) -> PublishError {
             Some(error) if is_too_large(error.error_code()) => {
                 return PublishError::Refused { why: error.to_string() };
             }
-            Some(error) if is_full(error) => format!("the stream {stream} is full ({error})"),
+            Some(error) if is_full(error) => {
+                let why = format!(
+                    "the stream {stream} is full ({error}): start a writer, or raise \
+                     broker.nats.maxBytes and the stream's limit; events wait in the outbox"
+                );
+                shared.standing.has_room(Err(&why));
+                why
+            }
             Some(error) => error.to_string(),
             None => refusal.to_string(),
         },

@@ -2,6 +2,7 @@
 //!
 //! The log has the first failure and the recovery; what repeats in between is for debugging.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::readiness::Dependency;
@@ -15,10 +16,12 @@ pub(super) enum Part {
     Streams,
     /// The consumer at the server.
     Consumer,
+    /// Room in the stream of events.
+    Room,
 }
 
 /// In the order in which they are needed: the first that is missing is the one to tell about.
-const PARTS: [Part; 3] = [Part::Connection, Part::Streams, Part::Consumer];
+const PARTS: [Part; 4] = [Part::Connection, Part::Streams, Part::Consumer, Part::Room];
 
 /// The parts, and the dependency that follows from them.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Standing {
     dependency: Dependency,
     /// Why a part is missing, in the order of [`PARTS`].
     missing: Mutex<[Option<Missing>; PARTS.len()]>,
+    /// Whether [`Part::Room`] is missing, without the lock.
+    is_full: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +44,11 @@ impl Standing {
     pub(super) fn new(dependency: Dependency) -> Self {
         let missing = Missing { why: "not connected to NATS yet".to_owned(), is_logged: false };
         dependency.down(missing.why.clone());
-        Self { dependency, missing: Mutex::new([Some(missing), None, None]) }
+        Self {
+            dependency,
+            missing: Mutex::new([Some(missing), None, None, None]),
+            is_full: AtomicBool::new(false),
+        }
     }
 
     /// A part is missing. `why` is read by people: no secrets.
@@ -70,6 +79,21 @@ impl Standing {
         let mut was = None;
         self.change(part, |slot| was = slot.take());
         was.is_some_and(|missing| missing.is_logged)
+    }
+
+    /// The stream took an event, or it did not for want of room.
+    pub(super) fn has_room(&self, took: Result<(), &str>) {
+        match took {
+            Ok(()) => {
+                if self.is_full.swap(false, Ordering::Relaxed) {
+                    self.is_there(Part::Room);
+                }
+            }
+            Err(why) => {
+                self.is_full.store(true, Ordering::Relaxed);
+                self.is_missing(Part::Room, why);
+            }
+        }
     }
 
     fn change(&self, part: Part, change: impl FnOnce(&mut Option<Missing>)) {
