@@ -202,7 +202,9 @@ fn time(row: &Value) -> i64 {
 fn appended(rig: &Rig) -> u64 {
     let outbox = Connection::open_with_flags(outbox_of(rig), OpenFlags::SQLITE_OPEN_READ_ONLY);
     let appended = outbox.unwrap().query_row(
-        "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
+        // What still waits, such as a last heartbeat, is held and neither lost nor stored.
+        "SELECT seq - (SELECT count(*) FROM events WHERE position > (SELECT settled FROM progress))
+         FROM sqlite_sequence WHERE name = 'events'",
         [],
         |row| row.get::<_, i64>(0),
     );
