@@ -39,11 +39,11 @@ impl Case {
             Err(ScheduleError::Syntax { index, .. }) if !self.valid => (Some(index)
                 != self.error_index)
                 .then(|| format!("error at {index}, not at {:?}", self.error_index)),
-            Err(ScheduleError::Empty | ScheduleError::NeverFires { .. })
-                if self.overridden.is_some() =>
-            {
-                None
-            }
+            Err(
+                ScheduleError::Empty
+                | ScheduleError::TooLong { .. }
+                | ScheduleError::NeverFires { .. },
+            ) if self.overridden.is_some() => None,
             Err(error) => Some(format!("refused: {error}")),
             Ok(_) if !self.valid => Some("accepted".to_owned()),
             Ok(_) if self.overridden.is_some() => Some("accepted, though overridden".to_owned()),

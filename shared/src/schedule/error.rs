@@ -10,6 +10,12 @@ pub enum ScheduleError {
     /// There is no clause in the text that says when to fire.
     #[error("nothing to fire on: expected a text like `every 5 minutes`")]
     Empty,
+    /// The text is longer than any that makes sense.
+    #[error("the text has {length} characters, and a schedule has {LONGEST_TEXT} at most")]
+    TooLong {
+        /// Its characters.
+        length: usize,
+    },
     /// The parser gave up.
     #[error("expected {expected}{} at column {}", found(text, *index), index + 1)]
     Syntax {
@@ -33,7 +39,7 @@ impl ScheduleError {
     pub fn index(&self) -> Option<usize> {
         match self {
             Self::Syntax { index, .. } => Some(*index),
-            Self::Empty | Self::NeverFires { .. } => None,
+            Self::Empty | Self::TooLong { .. } | Self::NeverFires { .. } => None,
         }
     }
 
@@ -48,6 +54,10 @@ impl ScheduleError {
         Some(format!("{line}\n{}^", " ".repeat(*index)))
     }
 }
+
+/// The longest text, in characters. Every alternative is compared with every exclusion, each time that
+/// the schedule fires.
+pub(super) const LONGEST_TEXT: usize = 1_000;
 
 /// What stands at a place, up to the next blank.
 fn found(text: &str, index: usize) -> String {

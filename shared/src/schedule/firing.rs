@@ -21,8 +21,9 @@ use crate::timestamp::Timestamp;
 const LAST_YEAR: i16 = 2099;
 /// How close an occurrence may be to be passed over.
 const CLOSE: Duration = Duration::from_secs(1);
-/// So many exclusions in a row are looked behind.
-const MOST_EXCLUSIONS: usize = 10_000;
+/// So many exclusions in a row are looked behind: one that lasts is one, whatever it takes. Each costs
+/// a look at all of them.
+const MOST_EXCLUSIONS: usize = 1_000;
 
 /// A timer on a schedule, from its start to its next firing.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use super::constraint::Numbers;
 use super::draft::Draft;
-use super::error::{Expected, ScheduleError};
+use super::error::{Expected, LONGEST_TEXT, ScheduleError};
 use super::period::Period;
 use super::time_of_day::time;
 use super::tokens::{Gap, Tokens};
@@ -32,6 +32,10 @@ const WORKING_DAYS: [i32; 5] = [2, 3, 4, 5, 6];
 
 /// Reads a text into a draft of its alternatives and exclusions.
 pub(super) fn parse(text: &str) -> Result<Draft, ScheduleError> {
+    let length = text.chars().count();
+    if length > LONGEST_TEXT {
+        return Err(ScheduleError::TooLong { length });
+    }
     let mut parser = Parser { text, tokens: Tokens::new(text), draft: Draft::default() };
     while !parser.tokens.at_end() {
         parser.clause()?;

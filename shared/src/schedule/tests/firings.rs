@@ -1,5 +1,7 @@
 //! Firings at the odd places of the calendar and of the syntax.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -107,4 +109,21 @@ fn time_ends_where_timestamps_end() {
     let schedule = parse("every 1 second").unwrap();
     assert_eq!(schedule.next_firing(Timestamp::from_nanos(i64::MAX)), None);
     assert!(schedule.next_firing(Timestamp::from_nanos(0)).is_some());
+}
+
+#[test]
+fn a_text_that_goes_on_and_on_occupies_nobody() {
+    let repeated = |text: &str, times| text.repeat(times);
+    // Every second is excluded, a minute's worth at a time, by several for each of several.
+    let text = format!(
+        "every 1 second{} except on the 0 second{}",
+        repeated(" also every 1 second", 8),
+        repeated(" also on the 0 second also on the 1 through 59 second in 2026-2035", 8),
+    );
+    let began = std::time::Instant::now();
+    assert_never(&text);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    let length = 20 * 1_000 + 14;
+    let endless = format!("every 1 second{}", repeated(" also every 1 second", 1_000));
+    assert_eq!(parse(&endless), Err(ScheduleError::TooLong { length }));
 }
