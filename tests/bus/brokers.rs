@@ -6,9 +6,6 @@ use integration_tests::nats_cluster::NatsCluster;
 
 /// A broker that programs share.
 pub(crate) trait SharedBroker: Sized {
-    /// Whether it takes messages of 5 MB, as it comes.
-    const TAKES_HUGE: bool;
-
     /// A broker that is not started yet.
     fn prepare() -> Self;
 
@@ -28,6 +25,11 @@ pub(crate) trait SharedBroker: Sized {
 pub(crate) struct NatsBroker(NatsServer);
 
 impl NatsBroker {
+    /// One that takes messages of 8 MB.
+    pub(crate) fn roomy() -> Self {
+        Self(NatsServer::prepare("max_payload: 8MB"))
+    }
+
     /// The section `broker` for a server.
     pub(crate) fn of(server: &NatsServer) -> String {
         format!(
@@ -39,8 +41,6 @@ impl NatsBroker {
 }
 
 impl SharedBroker for NatsBroker {
-    const TAKES_HUGE: bool = false;
-
     fn prepare() -> Self {
         Self(NatsServer::prepare(""))
     }
@@ -75,8 +75,6 @@ async fn publish_to(client: async_nats::Client, topic: &str, payload: &[u8]) -> 
 pub(crate) struct ClusterBroker(NatsCluster);
 
 impl SharedBroker for ClusterBroker {
-    const TAKES_HUGE: bool = false;
-
     fn prepare() -> Self {
         Self(NatsCluster::prepare())
     }
@@ -123,8 +121,6 @@ impl MqttBroker {
 }
 
 impl SharedBroker for MqttBroker {
-    const TAKES_HUGE: bool = true;
-
     fn prepare() -> Self {
         Self(Mosquitto::prepare(|_directory| String::new()))
     }

@@ -136,8 +136,8 @@ fn poisons(takes_huge: bool) -> Vec<Poison> {
     ]
 }
 
-async fn poison_stops_nobody<B: SharedBroker>() {
-    let (mut broker, site, influxd) = (B::prepare(), site::start().await, Influxd::start().await);
+async fn poison_stops_nobody(mut broker: impl SharedBroker, takes_huge: bool) {
+    let (site, influxd) = (site::start().await, Influxd::start().await);
     broker.restart().await;
     let house = site::house(&site, &influxd, &broker.section());
     let (mut collector, mut writer) = (house.collector("c"), house.writer("w"));
@@ -145,7 +145,7 @@ async fn poison_stops_nobody<B: SharedBroker>() {
     collector.start().await;
     collector.ready().await;
     site::serves(&site, 1).await;
-    let poisons = poisons(B::TAKES_HUGE);
+    let poisons = poisons(takes_huge);
     for (number, poison) in poisons.iter().enumerate() {
         let taken = broker.publish(poison.topic, &poison.payload).await;
         assert_eq!(taken, poison.fate != Refused, "{number}: {}", poison.topic);
@@ -212,15 +212,24 @@ async fn letters_of(house: &House) -> Arc<dyn DeadLetters> {
 }
 
 mod nats {
+    use crate::brokers::SharedBroker as _;
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn poison_stops_nobody() {
-        super::poison_stops_nobody::<super::NatsBroker>().await;
+        super::poison_stops_nobody(super::NatsBroker::prepare(), false).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn poison_of_any_size_stops_nobody() {
+        super::poison_stops_nobody(super::NatsBroker::roomy(), true).await;
     }
 }
 
 mod mqtt {
+    use crate::brokers::SharedBroker as _;
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn poison_stops_nobody() {
-        super::poison_stops_nobody::<super::MqttBroker>().await;
+        super::poison_stops_nobody(super::MqttBroker::prepare(), true).await;
     }
 }
