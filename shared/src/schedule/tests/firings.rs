@@ -122,7 +122,7 @@ fn a_text_that_goes_on_and_on_occupies_nobody() {
     );
     let began = std::time::Instant::now();
     assert_never(&text);
-    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     let length = 20 * 1_000 + 14;
     let endless = format!("every 1 second{}", repeated(" also every 1 second", 1_000));
     assert_eq!(parse(&endless), Err(ScheduleError::TooLong { length }));
