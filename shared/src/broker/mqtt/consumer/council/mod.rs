@@ -7,7 +7,10 @@
 //!
 //! Pure: no clock, no runtime, no client. What happens is told, [`Council::step`] says what to do.
 
+mod claims;
+mod command;
 mod hold;
+mod namesake;
 mod share;
 #[cfg(test)]
 mod simulation;
@@ -16,11 +19,11 @@ mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
+pub(super) use self::command::{Command, Opening, Standing};
 use self::hold::{Glance, Hold, Phase};
-use self::share::{Owned, quotas, takers};
+use self::namesake::Namesake;
 pub(super) use self::view::Tenure;
 use self::view::View;
 use crate::broker::mqtt::member_record::MemberRecord;
@@ -64,58 +67,6 @@ const LONGEST_ECHO: Duration = Duration::from_secs(10);
 /// How long no member may want a slot before its session is deleted: a writer that restarts is no
 /// reason.
 const RETIRE_GRACE: Duration = Duration::from_secs(10);
-
-/// What a member is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Command {
-    /// Publish the member's record with this beat.
-    Beat(u64),
-    /// Connect as a slot, and again as long as [`Council::may_connect`] says so.
-    Open(Opening),
-    /// Publish the slot's record again: an older one has taken its place.
-    Assert(u16),
-    /// Take no more deliveries of a slot; what the caller has may still be acked.
-    Stop(u16),
-    /// Publish that the slot is free, and leave; then say [`Council::closed`].
-    Release(u16),
-    /// Leave as the slot and say nothing; then say [`Council::closed`].
-    Leave(u16),
-    /// The slot is another's: end the connection.
-    Yield(u16),
-    /// Delete the slot's session and then its record; then say [`Council::deleted`].
-    Delete(u16),
-}
-
-/// How to connect as a slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Opening {
-    pub(super) slot: u16,
-    /// Which of this member's openings it is; what is told of an older one does not count.
-    pub(super) number: u64,
-    /// The number that the slot's record gets.
-    pub(super) takeover: u64,
-    /// What the session was called, should it still be there.
-    pub(super) session: Option<String>,
-    /// Nothing new is to come into the session; it is emptied and deleted.
-    pub(super) retiring: bool,
-}
-
-/// What people are told about a member.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Standing {
-    /// The slots that it is connected as.
-    pub(super) owned: Vec<u16>,
-    /// How many the group has.
-    pub(super) slots: u16,
-    /// How many members there are.
-    pub(super) members: usize,
-    /// It is about to change.
-    pub(super) changing: bool,
-    /// It owns nothing and there is something for it to take, which it waits for.
-    pub(super) waiting: bool,
-    /// Another program has its name.
-    pub(super) namesake: bool,
-}
 
 /// What is known of the control connection.
 #[derive(Debug)]
@@ -161,15 +112,6 @@ pub(super) struct Council {
     namesake: Option<Namesake>,
     is_closing: bool,
     standing: Standing,
-}
-
-/// Another program with this member's name.
-#[derive(Debug)]
-struct Namesake {
-    start: String,
-    beat: u64,
-    /// When its record changed. None when it may be what an earlier start of ours left behind.
-    alive: Option<Moment>,
 }
 
 /// What a step looks at.
@@ -404,130 +346,6 @@ impl Council {
         }
     }
 
-    /// Takes what is due to this member, hands over what is due to others. Says whether there is
-    /// something to take, now or soon.
-    fn take_and_hand_over(&mut self, moot: &Moot<'_>, commands: &mut Vec<Command>) -> bool {
-        let free: Vec<u16> = self.free_since.keys().copied().collect();
-        let (surplus, due) = {
-            let owned = self.owned(moot.slots);
-            let quotas = quotas(&owned, usize::from(moot.slots));
-            let name = self.name.as_str();
-            let count = |of: &BTreeMap<&str, usize>| of.get(name).copied().unwrap_or_default();
-            let surplus = count(&owned).saturating_sub(count(&quotas));
-            let takers = takers(&owned, &quotas, &free).into_iter();
-            let due = takers.filter(|(_, taker)| *taker == name).map(|(slot, _)| slot);
-            (surplus, due.collect::<Vec<u16>>())
-        };
-        for slot in 0..moot.slots {
-            // What an earlier start of ours left behind, or could not give up.
-            if self.is_recorded_as_mine(slot) {
-                self.open(slot, false, commands);
-            }
-        }
-        let is_still = moot.now >= self.calm_since.max(self.freed) + STILL;
-        for &slot in due.iter().filter(|_| is_still) {
-            if self.may_be_taken(slot, moot.now) {
-                self.open(slot, false, commands);
-            }
-        }
-        if moot.now >= self.calm_since + CALM {
-            self.hand_over(surplus, moot, commands);
-        }
-        !due.is_empty()
-    }
-
-    /// How many slots each member owns, itself included.
-    fn owned(&self, slots: u16) -> Owned<'_> {
-        let members = self.living.iter().chain([&self.name]);
-        let mut owned: Owned<'_> = members.map(|name| (name.as_str(), 0)).collect();
-        for slot in 0..slots {
-            let owner = self.view.slot(slot).and_then(|tenure| tenure.owner.as_deref());
-            if let Some(count) = owner.and_then(|owner| owned.get_mut(owner)) {
-                *count += 1;
-            }
-        }
-        owned
-    }
-
-    fn may_be_taken(&self, slot: u16, now: Moment) -> bool {
-        let nobody_returns = self.view.slot(slot).is_none_or(|tenure| tenure.released);
-        let jitter = Duration::from_millis(self.jitter(slot));
-        let free_for_long =
-            self.free_since.get(&slot).is_some_and(|&since| now >= since + GRACE + jitter);
-        nobody_returns || free_for_long
-    }
-
-    fn jitter(&self, slot: u16) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.start, slot).hash(&mut hasher);
-        hasher.finish() % JITTER_MS
-    }
-
-    fn open(&mut self, slot: u16, retiring: bool, commands: &mut Vec<Command>) {
-        if self.holds.contains_key(&slot) {
-            return;
-        }
-        let tenure = self.view.slot(slot);
-        let takeover = tenure.map_or(0, |tenure| tenure.takeover).saturating_add(1);
-        let session = tenure.and_then(|tenure| tenure.session.clone());
-        self.openings += 1;
-        let opening = self.openings;
-        let phase = if retiring { Phase::Retiring { drained: false } } else { Phase::Owned };
-        self.holds.insert(slot, Hold::new(opening, takeover, phase));
-        commands.push(Command::Open(Opening {
-            slot,
-            number: opening,
-            takeover,
-            session,
-            retiring,
-        }));
-    }
-
-    /// Begins to hand over what is too much, the last slots first.
-    fn hand_over(&mut self, surplus: usize, moot: &Moot<'_>, commands: &mut Vec<Command>) {
-        let within = |(&slot, hold): (&u16, &mut Hold)| (slot < moot.slots).then_some(hold.phase);
-        let on_their_way = self.holds.iter_mut().filter_map(within);
-        let on_their_way = on_their_way.filter(|phase| phase.is_being_given_up()).count();
-        let own =
-            self.holds.iter_mut().rev().filter(|(slot, hold)| {
-                **slot < moot.slots && hold.phase == Phase::Owned && hold.up
-            });
-        for (&slot, hold) in own.take(surplus.saturating_sub(on_their_way)) {
-            hold.phase = Phase::HandingOver { since: moot.now };
-            commands.push(Command::Stop(slot));
-        }
-    }
-
-    /// Empties and deletes what is beyond everybody's wishes.
-    fn retire(&mut self, moot: &Moot<'_>, commands: &mut Vec<Command>) {
-        let long =
-            |(&slot, &since): (&u16, &Moment)| (moot.now >= since + RETIRE_GRACE).then_some(slot);
-        let slots: Vec<u16> = self.beyond_since.iter().filter_map(long).collect();
-        for slot in slots {
-            if !self.is_mine_to_retire(slot) {
-                continue;
-            }
-            match self.holds.get_mut(&slot) {
-                None => self.open(slot, true, commands),
-                Some(hold) if hold.phase == Phase::Owned => {
-                    hold.phase = Phase::Leaving { to_retire: true };
-                    commands.push(Command::Leave(slot));
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
-    fn is_mine_to_retire(&self, slot: u16) -> bool {
-        if !self.is_free(slot) {
-            return self.is_recorded_as_mine(slot);
-        }
-        let mut members: Vec<&String> = self.living.iter().chain([&self.name]).collect();
-        members.sort();
-        let turn = usize::from(slot) % members.len();
-        members.get(turn).is_some_and(|name| **name == self.name)
-    }
-
     fn give_up_everything(&mut self, commands: &mut Vec<Command>) {
         for (&slot, hold) in &mut self.holds {
             if hold.phase.has_connection() {
@@ -537,43 +355,6 @@ impl Council {
                 hold.phase = Phase::Left { until: Moment::ZERO };
             }
         }
-    }
-
-    fn note_namesake(&mut self, now: Moment, record: Option<&MemberRecord>) {
-        let Some(record) = record else {
-            // By the last will of an earlier connection of ours, or by a namesake's.
-            self.next_beat = self.next_beat.min(now);
-            return;
-        };
-        if record.start == self.start {
-            if record.beat == self.beat {
-                self.known_until = self.beaten;
-            }
-            return;
-        }
-        let known = self.namesake.take();
-        let (start, beat) = (record.start.clone(), record.beat);
-        let alive = match known {
-            Some(known) if known.start == start && known.beat == beat => known.alive,
-            Some(_) => Some(now),
-            None => None,
-        };
-        self.namesake = Some(Namesake { start, beat, alive });
-    }
-
-    /// Of two programs with one name, the one that started later owns nothing.
-    fn stands_aside(&mut self, now: Moment, commands: &mut Vec<Command>) -> bool {
-        let Some(Namesake { start, alive: Some(_), .. }) = &self.namesake else { return false };
-        if *start > self.start {
-            return false;
-        }
-        for (&slot, hold) in &mut self.holds {
-            if hold.phase == Phase::Owned {
-                hold.phase = Phase::HandingOver { since: now };
-                commands.push(Command::Stop(slot));
-            }
-        }
-        true
     }
 
     fn tell(&mut self, moot: &Moot<'_>, wants: bool) {
