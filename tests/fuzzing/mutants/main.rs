@@ -15,6 +15,7 @@ mod chance;
 mod corpus;
 mod found;
 mod json;
+mod made_keys;
 mod mutant;
 mod text;
 

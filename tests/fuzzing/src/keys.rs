@@ -4,7 +4,7 @@ use shared::secret::Secret;
 use shared::tls::fuzzing::read;
 
 const PASSPHRASE: &str = "MARKER-of-the-passphrase";
-/// That of the encrypted keys in the corpus.
+/// That of the encrypted keys that the tests make.
 const CORRECT: &str = "correct";
 
 /// Reads the bytes as authorities, and as a certificate with its key.
