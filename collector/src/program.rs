@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use shared::broker::embedded::EmbeddedDeadLetters;
-use shared::broker::forward::{Forwarded, Forwarder};
+use shared::broker::forward::{self, Forwarded, Forwarder};
 use shared::broker::{Broker, DeadLetters};
 use shared::config::{Config, Transport};
 use shared::envelope::Origin;
@@ -43,6 +43,7 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
     show(&mut frame, pages, &collecting, Some(forwarded));
+    frame.outbox = Some(outbox);
     Ok(frame)
 }
 
@@ -131,6 +132,10 @@ pub fn forwarder(frame: &mut Frame, outbox: &Outbox, broker: &Broker) -> Result<
     registry.register_collector(Box::new(Arc::clone(&auditor)));
     let heartbeats = broker.heartbeats();
     frame.stages.spawn("audit", |stop| auditor.run(heartbeats, stop));
+    let (outbox, forwarded) = (outbox.clone(), forwarder.forwarded());
+    let readiness = frame.readiness.clone();
+    let telling = |stop| forward::tell_progress(outbox, forwarded, readiness, stop);
+    frame.stages.spawn("progress", telling);
     Ok(forwarder)
 }
 

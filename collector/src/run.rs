@@ -30,6 +30,9 @@ use crate::rhythm::Rhythm;
 use crate::schedule;
 use crate::sources::{Meaning, request};
 
+/// Of `shutdownGrace`, the share that polls in hand may use; the rest is for what follows them:
+/// publishing, storing and acks.
+const POLLS_SHARE: f64 = 0.5;
 /// The dependency that the outbox is reported as.
 const OUTBOX: &str = "outbox";
 
@@ -113,7 +116,7 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
         }
     };
     stop.cancel();
-    drain(tasks, &polls, config.shutdown_grace).await;
+    drain(tasks, &polls, config.shutdown_grace.mul_f64(POLLS_SHARE)).await;
     for poller in &pollers {
         poller.close().await;
     }
@@ -151,7 +154,7 @@ async fn drain(mut tasks: JoinSet<()>, polls: &TaskTracker, grace: Duration) {
     if tokio::time::timeout(grace, ending).await.is_err() {
         warn!(
             open = polls.len(),
-            "Polls are still open at the end of shutdownGrace; the next start tells of them."
+            "Polls are still open after half of shutdownGrace; the next start tells of them."
         );
     }
 }

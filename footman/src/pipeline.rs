@@ -99,6 +99,8 @@ impl Pipeline {
     /// Runs until `shutdown`, then drains; fails when a part ends by itself.
     pub async fn until(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let grace = self.frame.config.shutdown_grace;
+        let transport = &self.frame.config.broker.transport;
+        let is_embedded = matches!(transport, Transport::Embedded(_));
         if self.frame.stages.until(shutdown, grace).await? == Drain::CutShort {
             tracing::warn!(?grace, "The drain took longer than shutdownGrace and was cut short.");
         }
@@ -106,7 +108,8 @@ impl Pipeline {
         outbox.flush().await;
         let waiting = outbox.depth();
         if waiting == 0 {
-            tracing::info!("Everything that was polled is stored. Goodbye.");
+            let place = if is_embedded { "stored" } else { "with the broker" };
+            tracing::info!("Everything that was polled is {place}. Goodbye.");
         } else {
             tracing::info!(waiting, "Events wait in the queue for the next start. Goodbye.");
         }

@@ -12,6 +12,7 @@ pub mod outbox;
 
 pub mod config;
 
+pub mod backlog;
 pub mod backoff;
 pub mod heartbeat;
 pub mod instance;

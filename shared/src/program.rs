@@ -18,6 +18,7 @@ use crate::config::{self, Config, Loaded};
 use crate::instance::{self, Instance};
 use crate::lifecycle::{self, EXIT_FAILED, EXIT_USAGE};
 use crate::logging;
+use crate::outbox::Outbox;
 use crate::readiness::Readiness;
 use crate::stages::{Cause, Drain, Stages};
 use crate::status::{self, Status};
@@ -55,6 +56,8 @@ pub struct Frame {
     pub registry: Registry,
     /// Its parts, in the order in which they stop.
     pub stages: Stages,
+    /// What it has to tell of at its end, if it publishes from an outbox.
+    pub outbox: Option<Outbox>,
 }
 
 impl Frame {
@@ -66,6 +69,7 @@ impl Frame {
             readiness: Readiness::default(),
             registry: Registry::default(),
             stages: Stages::default(),
+            outbox: None,
         }
     }
 }
@@ -143,7 +147,8 @@ where
     instance.answers_at(address);
     let grace = config.shutdown_grace;
     let frame = Frame::new(config, instance);
-    let Frame { instance: _named, readiness, registry, mut stages, .. } = build(frame).await?;
+    let frame = build(frame).await?;
+    let Frame { instance: _named, readiness, registry, mut stages, outbox, .. } = frame;
     let pages = status::router(Status { readiness, metrics: Arc::new(registry) });
     stages.spawn("pages", |stop| status::serve(listener, pages, stop));
     let (process, version) = (program.process, program.version);
@@ -154,8 +159,23 @@ where
             "The drain took longer than shutdownGrace and was cut short; what is not acked stays with the broker."
         );
     }
-    tracing::info!("Goodbye.");
+    say_goodbye(outbox.as_ref()).await;
     Ok(())
+}
+
+/// The last line says what is left for the next start.
+async fn say_goodbye(outbox: Option<&Outbox>) {
+    let Some(outbox) = outbox else {
+        tracing::info!("Goodbye.");
+        return;
+    };
+    outbox.flush().await;
+    match outbox.depth() {
+        0 => tracing::info!("Everything that was polled is with the broker. Goodbye."),
+        waiting => {
+            tracing::info!(waiting, "Events wait in the outbox for the next start. Goodbye.");
+        }
+    }
 }
 
 fn arguments(program: &Program) -> Result<Arguments, ExitCode> {

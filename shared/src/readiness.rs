@@ -3,14 +3,24 @@
 //! `/readyz` answers from here; a dependency that never reported counts as missing.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+
+use crate::backlog::{Backlog, Queue};
 
 /// The dependencies of a program; clones are handles to the same list.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     dependencies: Arc<Mutex<BTreeMap<String, State>>>,
+    queues: Arc<Mutex<Queues>>,
+}
+
+/// What waits where.
+#[derive(Clone, Copy, Debug, Default)]
+struct Queues {
+    backlog: Option<Backlog>,
+    outbox: Option<Backlog>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,12 +37,18 @@ pub struct Dependency {
 }
 
 /// All dependencies at one moment, as `/readyz` writes them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReadinessReport {
     /// Whether every dependency is up.
     pub ready: bool,
     /// The dependencies by name.
     pub dependencies: BTreeMap<String, DependencyReport>,
+    /// What waits to be stored, where this program stores; it makes nobody unready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Backlog>,
+    /// What waits to be published, where this program publishes to a broker; nor does this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<Backlog>,
 }
 
 /// One dependency at one moment.
@@ -67,7 +83,21 @@ impl Readiness {
             })
             .collect();
         let ready = dependencies.values().all(|dependency| dependency.up);
-        ReadinessReport { ready, dependencies }
+        let Queues { backlog, outbox } = *self.queues();
+        ReadinessReport { ready, dependencies, backlog, outbox }
+    }
+
+    /// Shows what waits.
+    pub fn show(&self, queue: Queue, backlog: Backlog) {
+        let mut queues = self.queues();
+        match queue {
+            Queue::Broker => queues.backlog = Some(backlog),
+            Queue::Outbox => queues.outbox = Some(backlog),
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,5 +137,16 @@ mod tests {
         let report = readiness.report();
         assert!(!report.ready);
         assert_eq!(report.dependencies["influxdb"].why.as_deref(), Some("connection refused"));
+    }
+
+    #[test]
+    fn a_backlog_is_shown_and_makes_nobody_unready() {
+        let readiness = Readiness::default();
+        assert_eq!(readiness.report().backlog, None);
+        let backlog = Backlog { waiting: Some(412_000), ..Backlog::default() };
+        readiness.show(Queue::Broker, backlog);
+        let report = readiness.report();
+        assert!(report.ready);
+        assert_eq!((report.backlog, report.outbox), (Some(backlog), None));
     }
 }

@@ -2,13 +2,18 @@
 //!
 //! One task, so that acks go out in order of receipt. A delivery is acked when a flush has settled
 //! it and everything received before it: an ack given any earlier would lose points in a crash.
-//! What is held has a bound, in deliveries and in bytes; a full window flushes at once.
+//! What is held has a bound (see [`crate::window`]): nothing is mapped while a batch waits for its
+//! request, so there are never more lines than `maxRequestsInFlight` + 1 batches have.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::backlog::{Queue, Seen, Watch};
 use shared::broker::{ConsumeError, Consumer, Delivery};
-use shared::envelope::{Envelope, MAX_EVENT_BYTES};
+use shared::envelope::Envelope;
+use shared::readiness::Readiness;
+use shared::timestamp::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -16,52 +21,25 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::batch::Batcher;
 use crate::flush::{self, Flushed, Store};
-use crate::frontier::Frontier;
+use crate::frontier::{Frontier, Received};
 use crate::line_protocol::Lines;
 use crate::mapping;
+use crate::metrics::Held;
 use crate::schema::Schema;
+use crate::window::{Window, held_bytes};
 use crate::{RunError, error_chain};
 
-/// Deliveries that may be unacked at most: MQTT numbers them with 16 bits.
-const MAX_UNACKED: usize = 65_535;
-/// Payloads that may be unacked at most, in bytes: what a writer needs of memory is a small
-/// multiple of it.
-const MAX_UNACKED_BYTES: usize = 64 * 1000 * 1000;
 /// How often the gauges are brought up to date.
 const GAUGES: Duration = Duration::from_secs(1);
 /// Of the time for the drain, the share that the flushes may use; the rest is for the acks.
 const FLUSH_SHARE: f64 = 0.9;
-
-/// How much may be held at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
-    pub(crate) deliveries: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Window {
-    /// `maxPoints` x (`maxRequestsInFlight` + 1): every request full, and one batch being gathered,
-    /// even if each event makes a single point.
-    pub(crate) fn new(max_points: usize, max_requests_in_flight: usize) -> Self {
-        Self {
-            deliveries: max_points.saturating_mul(max_requests_in_flight + 1).min(MAX_UNACKED),
-            bytes: MAX_UNACKED_BYTES,
-        }
-    }
-
-    /// How many deliveries may be received now, even if each were as large as an event can be.
-    fn room(self, frontier: &Frontier) -> usize {
-        let bytes = self.bytes.saturating_sub(frontier.bytes());
-        let deliveries = self.deliveries.saturating_sub(frontier.len());
-        deliveries.min(bytes / MAX_EVENT_BYTES)
-    }
-}
 
 /// What the loop owns.
 pub(crate) struct Loop {
     pub(crate) consumer: Box<dyn Consumer>,
     /// The consumer group.
     pub(crate) group: String,
+    pub(crate) arrived: Arrived,
     pub(crate) store: Arc<Store>,
     pub(crate) schema: Schema,
     pub(crate) batcher: Batcher,
@@ -70,6 +48,21 @@ pub(crate) struct Loop {
     pub(crate) flushes: JoinSet<Flushed>,
     pub(crate) batches: u64,
     pub(crate) lines: Lines,
+    pub(crate) watch: Watch,
+    pub(crate) readiness: Readiness,
+}
+
+/// Deliveries that were received together and are not mapped yet.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    deliveries: VecDeque<Delivery>,
+    at: Instant,
+}
+
+impl Default for Arrived {
+    fn default() -> Self {
+        Self { deliveries: VecDeque::new(), at: Instant::now() }
+    }
 }
 
 /// What woke the loop.
@@ -113,11 +106,8 @@ impl Loop {
         let mut gauges = tokio::time::interval(GAUGES);
         gauges.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            let room = self.window.room(&self.frontier);
-            if room == 0 {
-                self.batcher.close();
-            }
-            self.start_flushes();
+            self.advance();
+            let room = self.room();
             let due = self.batcher.due();
             let woken = tokio::select! {
                 biased;
@@ -134,30 +124,65 @@ impl Loop {
                     self.ack().await?;
                 }
                 Woken::Due => self.batcher.close(),
-                Woken::Gauges => self.show_held(),
+                Woken::Gauges => {
+                    self.show_held();
+                    self.show_backlog();
+                }
                 Woken::Received(received) => self.receive(received?),
             }
         }
     }
 
-    /// Takes note of deliveries and maps them; the decoded events are gone when this returns.
+    /// Takes note of what came; it is mapped as there is room for it.
     fn receive(&mut self, deliveries: Vec<Delivery>) {
-        let now = Instant::now();
         let metrics = &self.store.metrics;
-        for delivery in deliveries {
+        for delivery in &deliveries {
             metrics.delivered.inc();
             if delivery.redelivered {
                 metrics.redelivered.inc();
             }
-            let tag = delivery.tag;
-            let (lane, Gathered { bytes, epoch_and_sequence }) = (
-                delivery.lane,
-                gather(delivery, &self.schema, &mut self.lines, &mut self.batcher, now),
-            );
-            let event = epoch_and_sequence
-                .and_then(|(epoch, sequence)| metrics.delivered_event(&epoch, sequence, lane));
-            self.frontier.receive(tag, event, bytes, now);
         }
+        self.arrived = Arrived { deliveries: deliveries.into(), at: Instant::now() };
+    }
+
+    /// Maps what has arrived and starts flushes, as far as there is room for both.
+    fn advance(&mut self) {
+        self.start_flushes();
+        while !self.is_full()
+            && let Some(delivery) = self.arrived.deliveries.pop_front()
+        {
+            let received = self.gather(delivery);
+            self.frontier.receive(received);
+            self.start_flushes();
+        }
+        // Nothing will fill the open batch before something is flushed.
+        if self.window.is_full(&self.frontier) && self.store.permits.available_permits() > 0 {
+            self.batcher.close();
+            self.start_flushes();
+        }
+    }
+
+    fn gather(&mut self, delivery: Delivery) -> Received {
+        let Delivery { tag, lane, .. } = delivery;
+        let (payload, at) = (delivery.payload.len(), self.arrived.at);
+        let gathered = gather(delivery, &self.schema, &mut self.lines, &mut self.batcher, at);
+        let Gathered { held, observed, epoch_and_sequence } = gathered;
+        let event = epoch_and_sequence.and_then(|(epoch, sequence)| {
+            self.store.metrics.delivered_event(&epoch, sequence, lane)
+        });
+        Received { tag, event, payload, held, at, observed }
+    }
+
+    fn is_full(&self) -> bool {
+        self.batcher.has_closed() || self.window.is_full(&self.frontier)
+    }
+
+    /// How many deliveries may be received now.
+    fn room(&self) -> usize {
+        if self.batcher.has_closed() || !self.arrived.deliveries.is_empty() {
+            return 0;
+        }
+        self.window.room(&self.frontier)
     }
 
     fn start_flushes(&mut self) {
@@ -195,26 +220,46 @@ impl Loop {
     }
 
     fn show_held(&self) {
-        let frontier = &self.frontier;
-        self.store.metrics.held(
-            frontier.len(),
-            frontier.bytes(),
-            frontier.oldest(),
-            self.consumer.backlog(),
-        );
+        let arrived = &self.arrived.deliveries;
+        let arrived_bytes: usize = arrived.iter().map(|delivery| delivery.payload.len()).sum();
+        self.store.metrics.held(Held {
+            unacked: self.frontier.len() + arrived.len(),
+            bytes: self.frontier.payload_bytes() + arrived_bytes,
+            oldest: self.frontier.oldest(),
+        });
+    }
+
+    /// Tells metrics, readiness and, in measure, the log how far the writer is behind.
+    fn show_backlog(&mut self) {
+        let metrics = &self.store.metrics;
+        let waiting = self.consumer.backlog();
+        let age = self
+            .frontier
+            .observed()
+            .map_or(Duration::ZERO, |observed| Timestamp::now().since(observed));
+        metrics.behind(waiting, age);
+        let left = metrics.stored.get() + metrics.dead_lettered.get();
+        let seen = Seen { at: Instant::now(), waiting, left, age: Some(age) };
+        if let Some(progress) = self.watch.see(seen) {
+            tracing::info!("{progress}");
+        }
+        self.readiness.show(Queue::Broker, self.watch.backlog());
     }
 
     /// Stores what is in hand, once, and hands in the acks.
     async fn drain(mut self, grace: Duration) -> Result<(), RunError> {
         let started = Instant::now();
-        self.batcher.close();
         // From now on nothing is waited for: what InfluxDB does not take at once stays with the
         // broker.
         self.store.draining.cancel();
         let flushes_end = started + grace.mul_f64(FLUSH_SHARE);
         let mut result = Ok(());
         loop {
-            self.start_flushes();
+            self.advance();
+            if self.arrived.deliveries.is_empty() {
+                self.batcher.close();
+                self.start_flushes();
+            }
             let flushed = tokio::time::timeout_at(flushes_end, self.flushes.join_next()).await;
             let Ok(Some(flushed)) = flushed else {
                 break;
@@ -231,7 +276,7 @@ impl Loop {
         self.flushes.abort_all();
         let end = started + grace;
         let acked = tokio::time::timeout_at(end, self.ack()).await;
-        let left = self.frontier.len();
+        let left = self.frontier.len() + self.arrived.deliveries.len();
         if left > 0 {
             tracing::warn!(deliveries = left, "Stopped; what is not stored stays with the broker.");
         } else {
@@ -249,66 +294,49 @@ impl Loop {
 
 /// What a delivery was.
 pub(crate) struct Gathered {
-    /// The bytes that count as held.
-    pub(crate) bytes: usize,
+    /// What it costs until it is settled, in bytes.
+    pub(crate) held: usize,
+    /// The time of its event, where it has one.
+    pub(crate) observed: Option<Timestamp>,
     /// Which event it brought, when it has a number.
     pub(crate) epoch_and_sequence: Option<(String, u64)>,
 }
 
-/// Maps a delivery into the batches, by way of `lines`.
+/// Maps a delivery that came at `at` into the batches, by way of `lines`.
 pub(crate) fn gather(
     delivery: Delivery,
     schema: &Schema,
     lines: &mut Lines,
     batcher: &mut Batcher,
-    now: Instant,
+    at: Instant,
 ) -> Gathered {
     lines.clear();
     let payload = delivery.payload.len();
-    let mut epoch_and_sequence = None;
+    let (mut observed, mut epoch_and_sequence) = (None, None);
     let mapped = Envelope::decode(&delivery.payload).map_err(|error| error_chain(&error)).and_then(
         |envelope| {
             let mapped = mapping::push_lines(&envelope, schema, lines);
+            observed = Some(envelope.time);
             epoch_and_sequence = envelope.epoch.zip(envelope.sequence);
             mapped.map_err(|error| error_chain(&error))
         },
     );
-    let bytes = match mapped {
+    let held = match mapped {
         Ok(()) => {
-            batcher.add(delivery, lines, now);
-            // Usually alike; an event that somebody made up may become far larger as lines.
-            payload.max(lines.body().len())
+            batcher.add(delivery, lines, at);
+            held_bytes(payload, lines.body().len())
         }
         Err(why) => {
-            batcher.add_unreadable(delivery, why, now);
-            payload
+            batcher.add_unreadable(delivery, why, at);
+            held_bytes(payload, 0)
         }
     };
-    Gathered { bytes, epoch_and_sequence }
+    Gathered { held, observed, epoch_and_sequence }
 }
 
 async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_window_has_room_for_every_request_and_a_bound() {
-        assert_eq!(Window::new(5000, 4).deliveries, 25_000);
-        assert_eq!(Window::new(10_000, 64).deliveries, MAX_UNACKED);
-        let window = Window::new(100, 1);
-        let mut frontier = Frontier::default();
-        assert_eq!(window.room(&frontier), MAX_UNACKED_BYTES / MAX_EVENT_BYTES);
-        let large = MAX_UNACKED_BYTES - MAX_EVENT_BYTES;
-        frontier.receive(shared::broker::DeliveryTag(1), None, large, Instant::now());
-        assert_eq!(window.room(&frontier), 1);
-        frontier.receive(shared::broker::DeliveryTag(2), None, 1, Instant::now());
-        assert_eq!(window.room(&frontier), 0);
     }
 }

@@ -22,11 +22,13 @@ mod repeated;
 pub mod schema;
 mod split;
 mod vital;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::backlog::{Queue, Watch};
 use shared::broker::{ConsumeError, Consumer, DeadLetters};
 use shared::config;
 use shared::readiness::Readiness;
@@ -39,7 +41,7 @@ pub use metrics::Metrics;
 pub use pace::Pace;
 
 use crate::batch::{BatchLimits, Batcher, MAX_BATCH_BYTES};
-use crate::consume::{Loop, Window};
+use crate::consume::{Arrived, Loop};
 use crate::destination::Destination;
 use crate::flush::Store;
 use crate::frontier::Frontier;
@@ -49,6 +51,7 @@ use crate::line_file::LineFile;
 use crate::line_protocol::Lines;
 use crate::repeated::Repeated;
 use crate::schema::Schema;
+use crate::window::Window;
 
 /// What a writer works with.
 pub struct WriterContext {
@@ -137,6 +140,7 @@ pub async fn run(context: WriterContext, shutdown: CancellationToken) -> Result<
     let owner = Loop {
         consumer,
         group: config.consumer_group.clone(),
+        arrived: Arrived::default(),
         store: Arc::new(store),
         schema: Schema::new(&config),
         batcher: Batcher::new(BatchLimits {
@@ -149,6 +153,8 @@ pub async fn run(context: WriterContext, shutdown: CancellationToken) -> Result<
         flushes: JoinSet::new(),
         batches: flush::PREPARATION,
         lines: Lines::default(),
+        watch: Watch::new(Queue::Broker),
+        readiness,
     };
     owner.run(shutdown, shutdown_grace).await
 }

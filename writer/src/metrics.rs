@@ -33,9 +33,21 @@ pub struct Metrics {
     unacked_bytes: Gauge,
     broker_backlog: Gauge,
     oldest_unwritten: Gauge<f64, AtomicU64>,
+    event_age: Gauge<f64, AtomicU64>,
     moments: Mutex<Moments>,
     /// What heartbeats tell; none before the writer consumes.
     settlements: Mutex<Option<SettlementLedger>>,
+}
+
+/// What a writer holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    /// Deliveries that are not acked.
+    pub(crate) unacked: usize,
+    /// The bytes of their payloads.
+    pub(crate) bytes: usize,
+    /// When the oldest came that is not stored.
+    pub(crate) oldest: Option<Instant>,
 }
 
 /// Moments that gauges and honesty are made of.
@@ -83,6 +95,7 @@ impl Metrics {
                 "Events that wait at the broker, where it can tell",
             ),
             oldest_unwritten: Gauge::default(),
+            event_age: Gauge::default(),
             moments: Mutex::default(),
             settlements: Mutex::default(),
         };
@@ -103,6 +116,12 @@ impl Metrics {
             "Age of the oldest delivery that is not stored",
             Unit::Seconds,
             metrics.oldest_unwritten.clone(),
+        );
+        registry.register_with_unit(
+            "writer_event_age",
+            "Age of the oldest event in hand since its poll: how far the writer is behind",
+            Unit::Seconds,
+            metrics.event_age.clone(),
         );
         Arc::new(metrics)
     }
@@ -193,20 +212,20 @@ impl Metrics {
     }
 
     /// Shows what is held now.
-    pub(crate) fn held(
-        &self,
-        unacked: usize,
-        bytes: usize,
-        oldest: Option<Instant>,
-        broker_backlog: Option<u64>,
-    ) {
+    pub(crate) fn held(&self, held: Held) {
+        let Held { unacked, bytes, oldest } = held;
         self.unacked.set(i64::try_from(unacked).unwrap_or(i64::MAX));
         self.unacked_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.update(|moments| moments.oldest_unwritten = oldest);
         self.oldest_unwritten.set(age_s(oldest));
+    }
+
+    /// Shows what waits at the broker, where it can tell, and how far the writer is behind.
+    pub(crate) fn behind(&self, broker_backlog: Option<u64>, event_age: Duration) {
         if let Some(backlog) = broker_backlog {
             self.broker_backlog.set(i64::try_from(backlog).unwrap_or(i64::MAX));
         }
+        self.event_age.set(event_age.as_secs_f64());
     }
 
     fn moments(&self) -> Moments {
@@ -244,7 +263,7 @@ mod tests {
         assert!(metrics.honesty().unwrap_err().contains("does not consume"));
         metrics.consuming(true);
         assert_eq!(metrics.honesty(), Ok(()));
-        metrics.held(3, 30, Some(Instant::now()), None);
+        metrics.held(Held { unacked: 3, bytes: 30, oldest: Some(Instant::now()) });
         assert!(metrics.honesty().unwrap_err().contains("3 deliveries"));
         metrics.wrote();
         tokio::time::advance(HONEST_FOR).await;
@@ -252,7 +271,7 @@ mod tests {
         assert_eq!(metrics.counters().oldest_unwritten_s, Some(120.0));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(metrics.honesty().is_err());
-        metrics.held(0, 0, None, None);
+        metrics.held(Held::default());
         assert_eq!(metrics.honesty(), Ok(()));
     }
 
@@ -261,12 +280,15 @@ mod tests {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         metrics.delivered.inc();
+        metrics.behind(Some(412_000), Duration::from_millis(754_500));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for expected in [
             "writer_deliveries_total 1",
             "writer_oldest_unwritten_seconds 0.0",
             "writer_unacked_bytes 0",
+            "writer_event_age_seconds 754.5",
+            "writer_broker_backlog 412000",
             "# HELP writer_points_expired Points",
         ] {
             assert!(text.contains(expected), "{expected} in {text}");

@@ -264,7 +264,10 @@ async fn without_rights_the_command_is_said_and_helps() {
     influxd.query("", "CREATE USER admin WITH PASSWORD 'adm in' WITH ALL PRIVILEGES").await;
     influxd.query_as(admin, "", "CREATE USER w WITH PASSWORD 'right'").await;
 
-    let wrong = start(config(Some(v1(&influxd.url(), Some(("w", "wrong"))))));
+    // InfluxDB takes its time to check a password.
+    let mut influxdb = v1(&influxd.url(), Some(("w", "wrong")));
+    influxdb.timeout = Duration::from_secs(10);
+    let wrong = start(config(Some(influxdb)));
     wrong.publish(apps(Timestamp::now(), 1)).await;
     let why = wrong.why_not_ready("401").await;
     assert!(why.contains("authorization failed") && !why.contains("wrong"), "{why}");

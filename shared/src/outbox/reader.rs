@@ -11,7 +11,7 @@ use crate::subject::Subject;
 use crate::timestamp::Timestamp;
 
 /// Payload bytes read at once: bounds memory when events are large.
-const BYTES_AT_ONCE: usize = 8 << 20;
+const BYTES_AT_ONCE: usize = 1 << 20;
 
 /// Reads events after a position, in order.
 #[derive(Debug)]

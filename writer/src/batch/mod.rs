@@ -136,6 +136,11 @@ impl Batcher {
         self.opened.map(|opened| opened + self.limits.age)
     }
 
+    /// Whether a closed batch waits to be taken.
+    pub(crate) fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
+    }
+
     /// Takes the oldest closed batch.
     pub(crate) fn take(&mut self) -> Option<Batch> {
         self.closed.pop_front()

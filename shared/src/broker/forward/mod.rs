@@ -7,10 +7,12 @@
 //! and before anything new.
 
 mod forwarded;
+mod progress;
 mod rewind;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -28,12 +30,16 @@ use crate::settlement::{Auditor, Resend};
 
 pub use forwarded::Forwarded;
 use forwarded::Step;
+pub use progress::tell_progress;
 use rewind::Rewind;
 
 /// Events on their way at once: enough to hide a broker's latency, few enough to be sent again.
 const WINDOW: usize = 256;
 /// What makes the id of an event that is published again another one.
 const AGAIN: &str = "-again";
+/// Payloads on their way beyond which nothing more is read: ordinary events never come to it, and
+/// of the largest ones the window would be 230 MB.
+const MAX_BYTES: usize = 8 << 20;
 /// A broker that restarts is back within seconds.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
@@ -58,6 +64,7 @@ pub struct Forwarder {
     forwarded: Arc<Forwarded>,
     /// Positions of events to publish again.
     resends: Option<Resend>,
+    on_their_way: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Forwarder {
@@ -99,7 +106,8 @@ impl Forwarder {
     ) -> Result<Self, ForwardError> {
         let reader = outbox.reader()?;
         let (outbox, forwarded) = (outbox.clone(), Arc::default());
-        Ok(Self { reader, publisher, refused, outbox, forwarded, resends: None })
+        let on_their_way = Arc::default();
+        Ok(Self { reader, publisher, refused, outbox, forwarded, resends: None, on_their_way })
     }
 
     /// Tells an auditor what is confirmed, and publishes again what it finds missing.
@@ -130,7 +138,7 @@ impl Forwarder {
         let life = lives.borrow_and_update().clone();
         self.begin(&mut way, &life).await?;
         loop {
-            let free = WINDOW - way.ends.len();
+            let free = self.room(&way);
             let nothing_left = way.ends.is_empty() && self.reader.is_at_end(way.position);
             tokio::select! {
                 biased;
@@ -160,6 +168,14 @@ impl Forwarder {
                 }
             }
         }
+    }
+
+    /// How many events may be read now.
+    fn room(&self, way: &Way) -> usize {
+        if self.on_their_way.load(Ordering::Relaxed) >= MAX_BYTES {
+            return 0;
+        }
+        WINDOW - way.ends.len()
     }
 
     /// Begins anew in a life of the broker. What is on its way may have been confirmed in the one
@@ -230,7 +246,9 @@ impl Forwarder {
         let publisher = Arc::clone(&self.publisher);
         let refused = Arc::clone(&self.refused);
         let forwarded = Arc::clone(&self.forwarded);
+        let on_its_way = OnItsWay::new(&self.on_their_way, stored.payload.len());
         async move {
+            let _until_it_ends = on_its_way;
             let Stored { position, subject, id, payload } = stored;
             let place = Place::of(&payload);
             let settled = |step| End::Settled { position, place, step };
@@ -238,6 +256,8 @@ impl Forwarder {
             let outgoing = Outgoing { subject, id, payload };
             let mut failures = 0;
             loop {
+                // An event that waited in a backoff is tried once more: the broker may be there.
+                let is_last_try = shutdown.is_cancelled();
                 let trouble = match publisher.publish(outgoing.clone()).await {
                     Ok(()) => {
                         forwarded.broker_lives();
@@ -262,9 +282,12 @@ impl Forwarder {
                 };
                 failures += 1;
                 tracing::debug!(subject = %outgoing.subject, failures, trouble, "An event waits.");
+                if is_last_try {
+                    return End::Held;
+                }
                 tokio::select! {
                     () = tokio::time::sleep(BACKOFF.wait(failures)) => {}
-                    () = shutdown.cancelled() => return End::Held,
+                    () = shutdown.cancelled() => {}
                 }
             }
         }
@@ -297,7 +320,9 @@ impl Forwarder {
     ) -> impl Future<Output = End> + use<> {
         let publisher = Arc::clone(&self.publisher);
         let forwarded = Arc::clone(&self.forwarded);
+        let on_its_way = OnItsWay::new(&self.on_their_way, stored.payload.len());
         async move {
+            let _until_it_ends = on_its_way;
             let Stored { subject, id, payload, .. } = stored;
             // Another id than the first time: a broker that recognises repetitions would take it
             // for one.
@@ -322,6 +347,25 @@ async fn resend(resends: &mut Option<Resend>) -> i64 {
             None => std::future::pending().await,
         },
         None => std::future::pending().await,
+    }
+}
+
+/// Counts a payload for as long as it is on its way.
+struct OnItsWay {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl OnItsWay {
+    fn new(all: &Arc<AtomicUsize>, bytes: usize) -> Self {
+        all.fetch_add(bytes, Ordering::Relaxed);
+        Self { all: Arc::clone(all), bytes }
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

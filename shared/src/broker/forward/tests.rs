@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::broker::Remembers;
 use crate::broker::memory::MemoryBroker;
-use crate::envelope::{Origin, Unnumbered};
-use crate::event::{AppNames, Event, Poll};
+use crate::envelope::{MAX_EVENT_BYTES, Origin, Unnumbered};
+use crate::event::{AppChange, AppNames, Event, Poll};
 use crate::outbox::{Entry, OutboxSettings};
 use crate::subject::{Subject, Token};
 use crate::timestamp::Timestamp;
@@ -25,6 +25,7 @@ const PLENTY: usize = 1_000;
 /// of events only, and begins a new life when it is told to.
 struct Moody {
     away: AtomicBool,
+    turned_down: AtomicU32,
     takes: Semaphore,
     taken: Mutex<Vec<String>>,
     changed: tokio::sync::Notify,
@@ -36,6 +37,7 @@ impl Default for Moody {
     fn default() -> Self {
         Self {
             away: AtomicBool::default(),
+            turned_down: AtomicU32::default(),
             takes: Semaphore::new(PLENTY),
             taken: Mutex::default(),
             changed: tokio::sync::Notify::new(),
@@ -70,6 +72,8 @@ impl Publisher for Moody {
             return Err(PublishError::Refused { why: "poison".to_owned() });
         }
         if self.away.load(Ordering::Relaxed) {
+            self.turned_down.fetch_add(1, Ordering::Relaxed);
+            self.changed.notify_one();
             return Err(PublishError::Unavailable { why: "away".to_owned() });
         }
         self.takes.acquire().await.unwrap().forget();
@@ -167,6 +171,17 @@ impl House {
     }
 
     async fn append(&self, name: &str) -> String {
+        self.append_with(name, vec![]).await
+    }
+
+    /// An event that is nearly as large as one may be.
+    async fn append_large(&self, name: &str) -> String {
+        let long = "x".repeat(MAX_EVENT_BYTES - 2_048);
+        self.append_with(name, vec![AppChange { id: String::new(), name: long, change: None }])
+            .await
+    }
+
+    async fn append_with(&self, name: &str, apps: Vec<AppChange>) -> String {
         let now = Timestamp::now();
         let event = Event::AppNames(AppNames {
             repository: name.to_owned(),
@@ -174,7 +189,7 @@ impl House {
             part: 1,
             parts: 1,
             full: true,
-            apps: vec![],
+            apps,
         });
         let origin = Origin::new("collector", "test");
         let event = Unnumbered::encode(&origin, name, now, &event).unwrap();
@@ -361,4 +376,48 @@ async fn what_is_not_kept_cannot_be_published_again_and_stops_nothing() {
     let done = running.ended().await;
     assert_eq!(house.taken_so_far()[3..], [more]);
     assert_eq!(done.republished(), 0);
+}
+
+#[tokio::test]
+async fn what_waits_in_a_backoff_is_tried_once_more_at_the_end() {
+    let house = House::new();
+    house.moody.away.store(true, Ordering::Relaxed);
+    let id = house.append("a").await;
+    let running = house.run();
+    // By now the backoff is far longer than what follows.
+    tokio::time::timeout(PATIENCE, async {
+        while house.moody.turned_down.load(Ordering::Relaxed) < 5 {
+            house.moody.changed.notified().await;
+        }
+    })
+    .await
+    .unwrap();
+    house.moody.away.store(false, Ordering::Relaxed);
+    running.ended().await;
+    assert_eq!(house.taken_so_far(), [id]);
+    assert_eq!(house.outbox.depth(), 0);
+}
+
+#[tokio::test]
+async fn few_of_the_largest_events_are_on_their_way_at_once() {
+    const EVENTS: u64 = 24;
+    const MOST: u64 = (2 * MAX_BYTES / MAX_EVENT_BYTES) as u64;
+    let house = House::new();
+    for number in 0..EVENTS {
+        house.append_large(&number.to_string()).await;
+    }
+    house.moody.takes(0);
+    let running = house.run();
+    for taken in 0..EVENTS {
+        // The reader has every chance to read too much.
+        for _ in 0..10 {
+            house.outbox.flush().await;
+        }
+        let on_their_way = running.done.published() - taken;
+        assert!(on_their_way <= MOST, "{on_their_way}");
+        house.moody.takes.add_permits(1);
+        house.taken(usize::try_from(taken).unwrap() + 1).await;
+    }
+    running.ended().await;
+    assert_eq!(house.outbox.depth(), 0);
 }

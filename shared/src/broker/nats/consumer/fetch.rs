@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// enough that the members of a group share what waits.
 const MOST_DELIVERIES: usize = 1_000;
 /// Bytes of one fetch: with few but large events, what is in memory beyond the caller's window.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 4 << 20;
 
 /// A fetch that is open at the server.
 #[derive(Debug)]

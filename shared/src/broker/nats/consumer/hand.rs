@@ -15,7 +15,7 @@ use crate::broker::{Delivery, DeliveryTag};
 
 /// Bytes of deliveries that wait to be taken, beyond which nothing more is fetched: the caller's
 /// limits count what it has, not what is on its way.
-const MOST_READY_BYTES: usize = 16 << 20;
+const MOST_READY_BYTES: usize = 4 << 20;
 
 /// The deliveries in hand, shared by the consumer and its task.
 #[derive(Debug, Default)]
