@@ -9,6 +9,8 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a panic is how a test fails, and the row is what it shows"
@@ -24,6 +26,7 @@ mod network;
 mod promises;
 mod rig;
 mod scaling;
+mod shutdown;
 mod table;
 
 /// The same fault on several brokers.

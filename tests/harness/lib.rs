@@ -13,9 +13,12 @@
     reason = "a panic is how a test fails"
 )]
 
+pub mod backlog;
 pub mod fault_proxy;
 pub mod influxd;
 pub mod influxdb_door;
+pub mod influxdb_sink;
+pub mod made_up;
 pub mod mosquitto;
 pub mod nats;
 pub mod nats_cluster;

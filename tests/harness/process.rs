@@ -15,6 +15,35 @@ pub struct Process {
     log: PathBuf,
 }
 
+/// The memory of a process, in bytes; zero when it has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resident {
+    /// Now, its program's text included.
+    pub now: u64,
+    /// The most since its start, or since [`Process::forget_peak`].
+    pub peak: u64,
+    /// Now, without what belongs to a file.
+    pub own: u64,
+}
+
+impl Resident {
+    /// Of a process, by its id.
+    pub fn of(id: u32) -> Self {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+            kib.map_or(0, |kib: u64| kib * 1_024)
+        };
+        Self { now: bytes("VmRSS:"), peak: bytes("VmHWM:"), own: bytes("RssAnon:") }
+    }
+
+    /// The most, less what belongs to a file now: a program that is built for tests is large.
+    pub fn own_peak(self) -> u64 {
+        self.peak.saturating_sub(self.now.saturating_sub(self.own))
+    }
+}
+
 impl Process {
     /// Starts a program; what it prints goes to `log`.
     pub fn start(command: &mut Command, log: &Path) -> Self {
@@ -69,6 +98,16 @@ impl Process {
     /// What it has printed.
     pub fn printed(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The memory that it has.
+    pub fn resident(&self) -> Resident {
+        Resident::of(self.id())
+    }
+
+    /// Lets the peak begin anew.
+    pub fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.id()), "5").unwrap();
     }
 
     /// Waits until something listens at a loopback port.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::patience::eventually;
-use crate::process::{Process, free_port};
+use crate::process::{Process, Resident, free_port};
 
 /// The path of a program of this workspace.
 ///
@@ -25,6 +25,8 @@ pub fn program(name: &str) -> PathBuf {
 #[derive(Clone, Debug)]
 pub struct House {
     directory: Arc<TempDir>,
+    /// Where the programs are, when they are not those of this build.
+    programs: Option<PathBuf>,
 }
 
 impl House {
@@ -33,7 +35,14 @@ impl House {
         shared::lifecycle::install_crypto();
         let directory = Arc::new(tempfile::tempdir().unwrap());
         std::fs::write(directory.path().join("footman.yaml"), text(directory.path())).unwrap();
-        Self { directory }
+        Self { directory, programs: None }
+    }
+
+    /// The same with the programs of a directory, such as those of another build.
+    #[must_use]
+    pub fn with_programs(mut self, directory: PathBuf) -> Self {
+        self.programs = Some(directory);
+        self
     }
 
     /// The program `collector`, not started yet; its instance is `instance` and a number of its own.
@@ -161,7 +170,9 @@ impl Running {
 
     /// The command that starts the program, with further arguments.
     pub fn command(&self, further: &[&str]) -> Command {
-        let mut command = Command::new(program(self.name));
+        let built = |directory: &PathBuf| directory.join(self.name);
+        let path = self.house.programs.as_ref().map_or_else(|| program(self.name), built);
+        let mut command = Command::new(path);
         command
             .current_dir(self.directory())
             .args(&self.arguments)
@@ -169,6 +180,28 @@ impl Running {
             .args(further)
             .envs(self.environment.iter().cloned());
         command
+    }
+
+    /// Its name: `collector`, `writer`, `footman`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its process id; zero before its first start.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().map_or(0, Process::id)
+    }
+
+    /// The memory that it has.
+    pub fn resident(&self) -> Resident {
+        Resident::of(self.id())
+    }
+
+    /// Lets the peak of its memory begin anew.
+    pub fn forget_peak(&self) {
+        if let Some(process) = &self.process {
+            process.forget_peak();
+        }
     }
 
     /// The running program.

@@ -1,0 +1,126 @@
+//! Makes backlogs of made-up events, by way of the drivers: at a broker, or in an outbox.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use shared::broker::Publisher;
+use shared::broker::mqtt::{MqttPublisher, MqttSettings};
+use shared::broker::nats::{Nats, NatsSettings, Timing};
+use shared::outbox::{Outbox, OutboxSettings};
+use shared::readiness::Readiness;
+use tokio::time::Instant;
+
+use crate::made_up::{MadeUp, Mix};
+use crate::mosquitto::Mosquitto;
+use crate::nats::NatsServer;
+use crate::patience::eventually;
+
+/// What the stream and the outbox may take: a million events of a site.
+pub const MAX_BYTES: u64 = 8 << 30;
+/// The same as configurations have it.
+pub const MAX_BYTES_TEXT: &str = "8GiB";
+/// As configurations have it that say nothing about it.
+const MAX_AGE: Duration = Duration::from_hours(7 * 24);
+const DEAD_LETTERS: u64 = 256 << 20;
+const PREFIX: &str = "qliksense";
+/// Events on their way to the broker at once.
+const IN_FLIGHT: usize = 256;
+/// Events in one commit.
+const AT_ONCE: u64 = 500;
+const AGAIN: Duration = Duration::from_millis(100);
+/// A writer makes what is missing at the broker within seconds.
+const TRIES: u32 = 300;
+
+/// A backlog that was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// Its events.
+    pub events: u64,
+    /// The bytes of their payloads.
+    pub bytes: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Publishes to NATS, as soon as the stream is there.
+pub async fn publish_to_nats(server: &NatsServer, mix: Mix, events: u64) -> Made {
+    let settings = NatsSettings {
+        name: "backlog".to_owned(),
+        topic_prefix: PREFIX.to_owned(),
+        dead_letters_max_bytes: DEAD_LETTERS,
+        timing: Timing::default(),
+    };
+    let mut config = server.config();
+    (config.max_bytes, config.max_age) = (MAX_BYTES, MAX_AGE);
+    let dependency = Readiness::default().dependency("broker");
+    let nats = Nats::connect(&config, &settings, dependency).await.unwrap();
+    publish(&*nats.publisher(), mix, events).await
+}
+
+/// Publishes over MQTT, as soon as a writer has subscribed.
+pub async fn publish_to_mqtt(server: &Mosquitto, mix: Mix, events: u64) -> Made {
+    let settings = MqttSettings {
+        topic_prefix: PREFIX.to_owned(),
+        broker: server.settings(),
+        process: "backlog".to_owned(),
+        instance: "backlog".to_owned(),
+    };
+    let dependency = Readiness::default().dependency("broker");
+    let publisher = MqttPublisher::start(&settings, dependency);
+    let made = publish(&publisher, mix, events).await;
+    publisher.close().await;
+    made
+}
+
+async fn publish(publisher: &dyn Publisher, mix: Mix, events: u64) -> Made {
+    let mut made_up = MadeUp::new(mix, events);
+    let started = Instant::now();
+    let mut bytes = 0;
+    futures::stream::iter(0..events)
+        .map(|_| {
+            let outgoing = made_up.outgoing();
+            bytes += outgoing.payload.len();
+            async move {
+                let mut tries = 1;
+                while let Err(error) = publisher.publish(outgoing.clone()).await {
+                    assert!(tries < TRIES, "{error}");
+                    tries += 1;
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        })
+        .buffer_unordered(IN_FLIGHT)
+        .for_each(|()| std::future::ready(()))
+        .await;
+    Made { events, bytes, took: started.elapsed() }
+}
+
+/// Fills an outbox, or the queue of the embedded broker.
+pub async fn append(directory: &Path, mix: Mix, events: u64) -> Made {
+    let settings = OutboxSettings {
+        directory: directory.to_owned(),
+        max_bytes: MAX_BYTES,
+        max_age: None,
+        keep_settled: Duration::ZERO,
+    };
+    let outbox = Outbox::open(&settings).unwrap();
+    let mut made_up = MadeUp::new(mix, events);
+    let started = Instant::now();
+    let (mut appended, mut bytes) = (0, 0);
+    while appended < events {
+        let entries: Vec<_> =
+            (0..AT_ONCE.min(events - appended)).map(|_| made_up.entry()).collect();
+        appended += entries.len() as u64;
+        bytes += entries.iter().map(|entry| entry.event.size()).sum::<usize>();
+        outbox.append(entries, None).await.unwrap();
+    }
+    outbox.flush().await;
+    drop(outbox);
+    // Its lock is free once the committer has noticed that nobody is left.
+    eventually("the outbox to be closed", || async {
+        std::fs::File::open(directory.join("lock")).ok()?.try_lock().ok()
+    })
+    .await;
+    Made { events, bytes, took: started.elapsed() }
+}
