@@ -3,13 +3,15 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use integration_tests::backlog::MAX_BYTES_TEXT;
+use integration_tests::backlog::Room;
 use integration_tests::influxdb_sink::InfluxDbSink;
 use integration_tests::patience::eventually;
 use integration_tests::programs::{House, Running};
 use serde_json::Value;
 use simulator::{ButlerSosOptions, Site, SiteConfig};
 
+/// For the largest backlog of these tests twice.
+pub(crate) const ROOM: Room = Room(1024);
 const INTERVAL: Duration = Duration::from_secs(1);
 /// What is given nothing for so long is given nothing more.
 const STILL: Duration = Duration::from_secs(3);
@@ -23,7 +25,7 @@ pub(crate) async fn house(sink: &InfluxDbSink, broker: &str) -> (House, Site) {
         let broker = broker.replace("DIRECTORY", &directory.to_string());
         let more = format!(
             "  broker:\n    {broker}\n  \
-             collector:\n    outbox: {{directory: \"{directory}/outbox\", maxBytes: {MAX_BYTES_TEXT}}}\n"
+             collector:\n    outbox: {{directory: \"{directory}/outbox\", maxBytes: {ROOM}}}\n"
         );
         site.butler_sos_config(&ButlerSosOptions {
             influxdb_port: sink.port(),
@@ -38,9 +40,7 @@ pub(crate) async fn house(sink: &InfluxDbSink, broker: &str) -> (House, Site) {
 }
 
 pub(crate) fn nats(port: u16) -> String {
-    format!(
-        "type: nats\n    nats: {{servers: [\"nats://127.0.0.1:{port}\"], maxBytes: {MAX_BYTES_TEXT}}}"
-    )
+    format!("type: nats\n    nats: {{servers: [\"nats://127.0.0.1:{port}\"], maxBytes: {ROOM}}}")
 }
 
 pub(crate) fn mqtt(port: u16) -> String {
@@ -48,7 +48,7 @@ pub(crate) fn mqtt(port: u16) -> String {
 }
 
 pub(crate) fn embedded() -> String {
-    format!("embedded: {{directory: \"DIRECTORY/queue\", maxBytes: {MAX_BYTES_TEXT}}}")
+    format!("embedded: {{directory: \"DIRECTORY/queue\", maxBytes: {ROOM}}}")
 }
 
 /// Waits until a program is given nothing more: it holds all that it may.

@@ -10,7 +10,7 @@ use integration_tests::nats::NatsServer;
 use integration_tests::patience::eventually;
 use integration_tests::programs::Running;
 
-use crate::house::{self, house, is_full};
+use crate::house::{self, ROOM, house, is_full};
 
 /// What a program may have beside its files, in bytes. It takes a third of it to two thirds; each
 /// backlog here is more than twice that, as payloads and lines.
@@ -44,7 +44,7 @@ async fn of_a_writer_over_nats() {
     let (house, _site) = house(&sink, &house::nats(server.port())).await;
     let mut writer = house.writer("w");
     writer.start().await;
-    backlog::publish_to_nats(&server, Mix::Site, EVENTS).await;
+    backlog::publish_to_nats(&server, ROOM, Mix::Site, EVENTS).await;
     is_full(&writer).await;
     holds_little(&writer, "while InfluxDB is away");
     sink.open(Manner::Takes(Duration::ZERO)).await;
@@ -70,7 +70,7 @@ async fn of_a_writer_over_mqtt() {
 async fn of_footman_over_its_queue() {
     let mut sink = InfluxDbSink::default();
     let (house, _site) = house(&sink, &house::embedded()).await;
-    backlog::append(&house.directory().join("queue"), Mix::Site, EVENTS).await;
+    backlog::append(&house.directory().join("queue"), ROOM, Mix::Site, EVENTS).await;
     let mut footman = house.footman();
     footman.start().await;
     is_full(&footman).await;
@@ -88,7 +88,7 @@ async fn of_a_writer_with_the_largest_events_whose_requests_hang() {
     let (house, _site) = house(&sink, &house::nats(server.port())).await;
     let mut writer = house.writer("w");
     writer.start().await;
-    backlog::publish_to_nats(&server, Mix::Large, LARGE_EVENTS).await;
+    backlog::publish_to_nats(&server, ROOM, Mix::Large, LARGE_EVENTS).await;
     is_full(&writer).await;
     holds_little(&writer, "while requests hang");
 }
@@ -97,7 +97,7 @@ async fn of_a_writer_with_the_largest_events_whose_requests_hang() {
 async fn of_a_collector_whose_broker_is_away() {
     let (mut server, sink) = (NatsServer::prepare(""), InfluxDbSink::default());
     let (house, _site) = house(&sink, &house::nats(server.port())).await;
-    backlog::append(&house.directory().join("outbox"), Mix::Large, OUTGOING_EVENTS).await;
+    backlog::append(&house.directory().join("outbox"), ROOM, Mix::Large, OUTGOING_EVENTS).await;
     let mut collector = house.collector("c");
     collector.start().await;
     eventually("events that wait for the broker", || async {

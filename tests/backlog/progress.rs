@@ -11,7 +11,7 @@ use integration_tests::nats::NatsServer;
 use integration_tests::patience::eventually;
 use integration_tests::programs::Running;
 
-use crate::house::{self, house, is_full, queue};
+use crate::house::{self, ROOM, house, is_full, queue};
 
 /// At the pace of [`SLOW`] they take ten seconds or more.
 const EVENTS: u64 = 10_000;
@@ -46,7 +46,7 @@ async fn over_nats() {
     let (house, _site) = house(&sink, &house::nats(server.port())).await;
     let mut writer = house.writer("w");
     writer.start().await;
-    backlog::publish_to_nats(&server, Mix::Site, EVENTS).await;
+    backlog::publish_to_nats(&server, ROOM, Mix::Site, EVENTS).await;
     is_full(&writer).await;
     sink.open(SLOW).await;
     is_told(&writer, "backlog", &["waiting", "perSecond", "secondsLeft", "ageSeconds"]).await;
@@ -79,7 +79,7 @@ async fn over_mqtt() {
 async fn of_footman_over_its_queue() {
     let mut sink = InfluxDbSink::default();
     let (house, site) = house(&sink, &house::embedded()).await;
-    backlog::append(&house.directory().join("queue"), Mix::Site, EVENTS).await;
+    backlog::append(&house.directory().join("queue"), ROOM, Mix::Site, EVENTS).await;
     let mut footman = house.footman();
     footman.start().await;
     is_full(&footman).await;
@@ -102,7 +102,7 @@ async fn of_a_collector_whose_broker_was_away() {
     let (mut server, sink) = (NatsServer::prepare(""), InfluxDbSink::default());
     let proxy = FaultProxy::before(server.port()).await;
     let (house, _site) = house(&sink, &house::nats(proxy.port())).await;
-    backlog::append(&house.directory().join("outbox"), Mix::Site, OUTGOING_EVENTS).await;
+    backlog::append(&house.directory().join("outbox"), ROOM, Mix::Site, OUTGOING_EVENTS).await;
     let mut collector = house.collector("c");
     collector.start().await;
     proxy.set(Direction::ToServer, LATE);

@@ -23,28 +23,32 @@ async fn settled(mut rig: Rig, fault: &str, rounds: u64) {
     conclude(&rig, fault, rounds, &books).await;
 }
 
-/// An answer has left the site, and the outbox has not committed it.
-pub(crate) async fn before_the_commit(on: On) {
+/// Kills the collector some time after an answer has left the site.
+async fn collector_within(on: On, longest: Duration, fault: &str) {
     let mut rig = Rig::start(on).await;
     for _ in 0..rounds() {
         rig.flows().await;
-        rig.collector.kill();
-        rig.collector.start().await;
-    }
-    settled(rig, "collector killed as an answer arrives", rounds()).await;
-}
-
-/// Around the commit, before and after it.
-pub(crate) async fn around_the_commit(on: On) {
-    let mut rig = Rig::start(on).await;
-    for _ in 0..rounds() {
-        rig.flows().await;
-        let moment = rig.chance.within(GROUP);
+        let moment = rig.chance.within(longest);
         tokio::time::sleep(moment).await;
         rig.collector.kill();
         rig.collector.start().await;
     }
-    settled(rig, "collector killed around the commit", rounds()).await;
+    settled(rig, fault, rounds()).await;
+}
+
+/// An answer has left the site, and the outbox has not committed it.
+pub(crate) async fn before_the_commit(on: On) {
+    collector_within(on, Duration::ZERO, "collector killed as an answer arrives").await;
+}
+
+/// Around the commit, before and after it.
+pub(crate) async fn around_the_commit(on: On) {
+    collector_within(on, GROUP, "collector killed around the commit").await;
+}
+
+/// At any moment.
+pub(crate) async fn collector_at_random(on: On) {
+    collector_within(on, A_WHILE, "collector killed at random").await;
 }
 
 /// The broker has the event, and its confirmation has not come back.
@@ -61,18 +65,6 @@ pub(crate) async fn after_the_publish(on: On) {
         rig.collector.start().await;
     }
     settled(rig, "collector killed before the confirmation", rounds()).await;
-}
-
-/// At any moment.
-pub(crate) async fn collector_at_random(on: On) {
-    let mut rig = Rig::start(on).await;
-    for _ in 0..rounds() {
-        let moment = rig.chance.within(A_WHILE);
-        tokio::time::sleep(moment).await;
-        rig.collector.kill();
-        rig.collector.start().await;
-    }
-    settled(rig, "collector killed at random", rounds()).await;
 }
 
 /// The request has left the writer, and InfluxDB has not seen it.

@@ -1,5 +1,6 @@
 //! Makes backlogs of made-up events, by way of the drivers: at a broker, or in an outbox.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,10 +17,26 @@ use crate::mosquitto::Mosquitto;
 use crate::nats::NatsServer;
 use crate::patience::eventually;
 
-/// What the stream and the outbox may take: a million events of a site.
-pub const MAX_BYTES: u64 = 8 << 30;
-/// The same as configurations have it.
-pub const MAX_BYTES_TEXT: &str = "8GiB";
+/// What a queue may take, in MiB.
+///
+/// No more than the backlog needs: a nats-server refuses a stream that may become larger than three
+/// quarters of what its disk has free.
+#[derive(Clone, Copy, Debug)]
+pub struct Room(pub u64);
+
+impl Room {
+    /// In bytes.
+    pub fn bytes(self) -> u64 {
+        self.0 << 20
+    }
+}
+
+/// As configurations have it.
+impl fmt::Display for Room {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}MiB", self.0)
+    }
+}
 /// As configurations have it that say nothing about it.
 const MAX_AGE: Duration = Duration::from_hours(7 * 24);
 const DEAD_LETTERS: u64 = 256 << 20;
@@ -44,7 +61,7 @@ pub struct Made {
 }
 
 /// Publishes to NATS, as soon as the stream is there.
-pub async fn publish_to_nats(server: &NatsServer, mix: Mix, events: u64) -> Made {
+pub async fn publish_to_nats(server: &NatsServer, room: Room, mix: Mix, events: u64) -> Made {
     let settings = NatsSettings {
         name: "backlog".to_owned(),
         topic_prefix: PREFIX.to_owned(),
@@ -52,7 +69,7 @@ pub async fn publish_to_nats(server: &NatsServer, mix: Mix, events: u64) -> Made
         timing: Timing::default(),
     };
     let mut config = server.config();
-    (config.max_bytes, config.max_age) = (MAX_BYTES, MAX_AGE);
+    (config.max_bytes, config.max_age) = (room.bytes(), MAX_AGE);
     let dependency = Readiness::default().dependency("broker");
     let nats = Nats::connect(&config, &settings, dependency).await.unwrap();
     publish(&*nats.publisher(), mix, events).await
@@ -97,10 +114,10 @@ async fn publish(publisher: &dyn Publisher, mix: Mix, events: u64) -> Made {
 }
 
 /// Fills an outbox, or the queue of the embedded broker.
-pub async fn append(directory: &Path, mix: Mix, events: u64) -> Made {
+pub async fn append(directory: &Path, room: Room, mix: Mix, events: u64) -> Made {
     let settings = OutboxSettings {
         directory: directory.to_owned(),
-        max_bytes: MAX_BYTES,
+        max_bytes: room.bytes(),
         max_age: None,
         keep_settled: Duration::ZERO,
     };

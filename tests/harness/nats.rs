@@ -46,9 +46,18 @@ impl NatsServer {
 
     /// Writes its configuration, for its next start.
     pub fn configure(&self, configuration: &str) {
+        self.write_configuration("", configuration);
+    }
+
+    /// Writes it with more text in the section `jetstream`, for its next start.
+    pub fn configure_jetstream(&self, limits: &str) {
+        self.write_configuration(limits, "");
+    }
+
+    fn write_configuration(&self, limits: &str, configuration: &str) {
         let store = self.directory.path().join("store");
         let text = format!(
-            "listen: \"127.0.0.1:{}\"\njetstream {{ store_dir: {:?} }}\n{configuration}\n",
+            "listen: \"127.0.0.1:{}\"\njetstream {{ store_dir: {:?}, {limits} }}\n{configuration}\n",
             self.port,
             store.display().to_string(),
         );

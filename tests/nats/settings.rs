@@ -120,3 +120,21 @@ async fn what_the_server_cannot_have_is_said() {
     let program = Program::with(&without.config_of("a", "a"), timing()).await;
     program.is_missing(&["JetStream"]).await;
 }
+
+/// Small disks are common, and the limit is the first thing that somebody meets there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_room_for_the_stream_is_told() {
+    let mut server = NatsServer::prepare("");
+    server.configure_jetstream("max_file_store: 100MB");
+    server.restart().await;
+    let program = Program::with(&server.config(), timing()).await;
+    program.is_missing(&["QLIKSENSE ", "no room for 256 MiB", "Lower broker.nats.maxBytes"]).await;
+    server.configure_jetstream("max_file_store: 300MB");
+    server.restart().await;
+    program
+        .is_missing(&["QLIKSENSE_DEAD ", "no room for ", "Lower broker.deadLetters.maxBytes"])
+        .await;
+    server.configure_jetstream("max_file_store: 2GB");
+    server.restart().await;
+    program.is_ready().await;
+}

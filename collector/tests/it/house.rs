@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// Longest wait for anything; only a failing test waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A site of `servers`.
 pub(crate) async fn site(servers: usize) -> Site {
@@ -58,12 +59,22 @@ pub(crate) async fn open(directory: &Path, max_bytes: u64) -> Outbox {
     let opened = async {
         loop {
             match Outbox::open(&settings) {
-                Err(OpenError::InUse { .. }) => tokio::task::yield_now().await,
+                Err(OpenError::InUse { .. }) => tokio::time::sleep(BETWEEN_LOOKS).await,
                 other => return other.unwrap(),
             }
         }
     };
     tokio::time::timeout(PATIENCE, opened).await.unwrap()
+}
+
+/// Waits until something is so.
+pub(crate) async fn eventually(is_so: impl Fn() -> bool) {
+    let so = async {
+        while !is_so() {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, so).await.unwrap();
 }
 
 /// A running collector and its outbox.
@@ -130,8 +141,15 @@ impl Running {
     /// All events in the outbox from the first one on.
     pub(crate) async fn all(&mut self) -> Vec<Envelope> {
         self.outbox.flush().await;
-        let stored = self.reader.read_after(0, usize::MAX >> 1).await.unwrap();
-        stored.iter().map(|stored| Envelope::decode(&stored.payload).unwrap()).collect()
+        let (mut position, mut all) = (0, Vec::new());
+        // It gives so many bytes at once, however many events are wanted.
+        while !self.reader.is_at_end(position) {
+            for stored in self.reader.read_after(position, 1_000).await.unwrap() {
+                position = stored.position;
+                all.push(Envelope::decode(&stored.payload).unwrap());
+            }
+        }
+        all
     }
 
     /// Ends the collector as a signal would.

@@ -21,7 +21,7 @@ mod phase;
 
 use std::time::Duration;
 
-use integration_tests::backlog::{self, MAX_BYTES_TEXT, Made};
+use integration_tests::backlog::{self, Made, Room};
 use integration_tests::influxdb_sink::{InfluxDbSink, Manner};
 use integration_tests::mosquitto::Mosquitto;
 use integration_tests::nats::NatsServer;
@@ -31,6 +31,8 @@ use simulator::{ButlerSosOptions, Site, SiteConfig};
 use crate::arguments::{Arguments, Away, Where};
 use crate::phase::Phase;
 
+/// For a million events of a site.
+const ROOM: Room = Room(8 << 10);
 /// How long the programs are watched while they can do nothing.
 const WATCHED: Duration = Duration::from_secs(15);
 /// How long they are watched when all is done.
@@ -49,7 +51,7 @@ async fn main() {
             let house = house(&arguments, &site, sink.port(), server.port());
             let (mut collector, mut writer) = (house.collector("c"), house.writer("w"));
             writer.start().await;
-            tell(backlog::publish_to_nats(&server, arguments.mix, arguments.events).await);
+            tell(backlog::publish_to_nats(&server, ROOM, arguments.mix, arguments.events).await);
             collector.start().await;
             run(&arguments, &mut sink, [collector, writer]).await;
         }
@@ -65,7 +67,7 @@ async fn main() {
         Where::Embedded => {
             let house = house(&arguments, &site, sink.port(), 0);
             let queue = house.directory().join("queue");
-            tell(backlog::append(&queue, arguments.mix, arguments.events).await);
+            tell(backlog::append(&queue, ROOM, arguments.mix, arguments.events).await);
             let mut footman = house.footman();
             footman.start().await;
             run(&arguments, &mut sink, [footman]).await;
@@ -74,7 +76,7 @@ async fn main() {
             let mut server = NatsServer::prepare("");
             let house = house(&arguments, &site, sink.port(), server.port());
             let outbox = house.directory().join("outbox");
-            tell(backlog::append(&outbox, arguments.mix, arguments.events).await);
+            tell(backlog::append(&outbox, ROOM, arguments.mix, arguments.events).await);
             let mut collector = house.collector("c");
             collector.start().await;
             let mut programs = [collector];
@@ -116,19 +118,17 @@ fn house(arguments: &Arguments, site: &Site, influxdb: u16, broker: u16) -> Hous
         let directory = directory.display();
         let broker = match arguments.at {
             Where::Embedded => {
-                format!(
-                    "embedded: {{directory: \"{directory}/queue\", maxBytes: {MAX_BYTES_TEXT}}}"
-                )
+                format!("embedded: {{directory: \"{directory}/queue\", maxBytes: {ROOM}}}")
             }
             Where::Nats | Where::Outbox => format!(
                 "type: nats\n    nats: {{servers: [\"nats://127.0.0.1:{broker}\"], maxBytes: \
-                 {MAX_BYTES_TEXT}}}"
+                 {ROOM}}}"
             ),
             Where::Mqtt => format!("type: mqtt\n    mqtt: {{url: \"mqtt://127.0.0.1:{broker}\"}}"),
         };
         let more = format!(
             "  broker:\n    {broker}\n  \
-             collector:\n    outbox: {{directory: \"{directory}/outbox\", maxBytes: {MAX_BYTES_TEXT}}}\n"
+             collector:\n    outbox: {{directory: \"{directory}/outbox\", maxBytes: {ROOM}}}\n"
         );
         site.butler_sos_config(&ButlerSosOptions {
             influxdb_port: influxdb,

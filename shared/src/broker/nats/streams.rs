@@ -26,6 +26,10 @@ use crate::timestamp::Timestamp;
 /// The least time between two looks: publishers that miss a stream say so with every event.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
+/// What a server says that has no room for a stream, alone and in a cluster.
+const NO_ROOM: [ErrorCode; 2] =
+    [ErrorCode::STORAGE_RESOURCES_EXCEEDED, ErrorCode::INSUFFICIENT_RESOURCES];
+
 /// How far the stream of events has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamState {
@@ -254,12 +258,33 @@ impl Keeper {
                 {
                     Err(Uncreated::Exists)
                 }
+                CreateStreamErrorKind::JetStream(refusal)
+                    if NO_ROOM.contains(&refusal.error_code()) =>
+                {
+                    Err(Uncreated::Failed(self.wants_too_much(&wanted)))
+                }
                 _ => {
                     let name = &wanted.name;
                     Err(Uncreated::Failed(format!("the stream {name} cannot be created: {error}")))
                 }
             },
         }
+    }
+
+    /// The server keeps no more than its configuration or its disk allow, and takes the whole of a
+    /// stream into account when it is made.
+    fn wants_too_much(&self, wanted: &stream::Config) -> String {
+        let (name, mebibytes) = (&wanted.name, wanted.max_bytes >> 20);
+        let key = if *name == self.layout.stream {
+            "broker.nats.maxBytes"
+        } else {
+            "broker.deadLetters.maxBytes"
+        };
+        format!(
+            "the stream {name} cannot be created: the server has no room for {mebibytes} MiB. Lower \
+             {key}, or raise the server's jetstream.max_file_store (three quarters of the free \
+             disk unless it is set)"
+        )
     }
 
     fn compare(&self, found: &stream::Config, wanted: &stream::Config) {

@@ -1,14 +1,15 @@
 //! The file of the dead letters: its tables, their versions, and how an older one becomes a newer.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Error, TransactionBehavior};
+use rusqlite::{Connection, Error, ErrorCode, TransactionBehavior};
 
 use crate::outbox::OpenError;
 
 /// How long one process waits for another that reads or replays dead letters.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 const VERSION: i64 = 1;
 /// The first files had this and no version.
 const FIRST: &str = "
@@ -41,8 +42,29 @@ pub(super) fn open(file: &Path) -> Result<Connection, OpenError> {
 
 fn prepare(connection: &Connection) -> Result<(), Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    keep_a_log(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")
+}
+
+/// Sets the journal mode, which stays with the file.
+///
+/// Of several processes that set it at once all but one are told at once that the file is busy:
+/// SQLite does not wait where two would wait for each other.
+fn keep_a_log(connection: &Connection) -> Result<(), Error> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                #[expect(clippy::disallowed_methods, reason = "SQLite waits in the same way")]
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn is_busy(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 fn version(connection: &Connection) -> Result<i64, Error> {
@@ -100,13 +122,16 @@ mod tests {
     #[test]
     fn many_processes_may_begin_at_once() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("dead-letters.sqlite");
-        std::thread::scope(|scope| {
-            let openings: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&file))).collect();
-            for opening in openings {
-                opening.join().unwrap().unwrap();
-            }
-        });
+        // They meet in a moment that is not met every time.
+        for round in 0..20 {
+            let file = directory.path().join(format!("{round}.sqlite"));
+            std::thread::scope(|scope| {
+                let openings: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&file))).collect();
+                for opening in openings {
+                    opening.join().unwrap().unwrap();
+                }
+            });
+        }
     }
 
     #[test]
