@@ -12,6 +12,7 @@ use integration_tests::influxd::Influxd;
 use integration_tests::patience::PATIENCE;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
+use shared::envelope::Envelope;
 use simulator::{Endpoint, Site};
 use tokio::time::Instant;
 
@@ -36,7 +37,8 @@ struct StoredPoll {
 #[derive(Debug, Default)]
 struct Stored {
     polls: BTreeMap<EndpointKey, Vec<StoredPoll>>,
-    heartbeats: u64,
+    /// The times of the collector's heartbeats.
+    beats: Vec<i64>,
     /// By server and the engine's count of calls: the times under which it is stored.
     health: BTreeMap<(String, i64), BTreeSet<i64>>,
 }
@@ -96,11 +98,12 @@ async fn compare(rig: &Rig, known: Known) -> Books {
         ..Books::default()
     };
     let polls: usize = stored.polls.values().map(Vec::len).sum();
-    books.stored = polls as u64 + stored.heartbeats;
+    books.stored = (polls + stored.beats.len()) as u64;
     books.lost += books.polled.saturating_sub(books.stored);
     books.visible_twice += books.stored.saturating_sub(books.polled);
     if books.polled != books.stored {
         books.wrong.push(format!("{} events polled, {} stored", books.polled, books.stored));
+        books.wrong.extend(not_stored(rig, &stored));
     }
     let (none, mut missing) = (Vec::new(), 0);
     for (key, answers) in &served {
@@ -178,7 +181,7 @@ async fn stored(influxd: &Influxd) -> Stored {
     stored.polls.values_mut().for_each(|polls| polls.sort_by_key(|poll| poll.time));
     let beats = "SELECT uptime_s FROM footman_heartbeat WHERE process = 'collector' OR \
                  process = 'footman'";
-    stored.heartbeats = influxd.rows(DATABASE, beats).await.len() as u64;
+    stored.beats = influxd.rows(DATABASE, beats).await.iter().map(time).collect();
     for row in influxd.rows(DATABASE, "SELECT calls, server_name FROM apps").await {
         let id = (row["server_name"].as_str().unwrap().to_owned(), row["calls"].as_i64().unwrap());
         stored.health.entry(id).or_default().insert(time(&row));
@@ -196,6 +199,29 @@ async fn told(influxd: &Influxd) -> u64 {
 
 fn time(row: &Value) -> i64 {
     row["time"].as_i64().unwrap()
+}
+
+/// The events that the outbox still has, settled or not, and InfluxDB does not: for whoever has to
+/// find out why.
+fn not_stored(rig: &Rig, stored: &Stored) -> Vec<String> {
+    let polls = stored.polls.values().flatten().map(|poll| poll.time);
+    let times: BTreeSet<i64> = polls.chain(stored.beats.iter().copied()).collect();
+    let outbox = Connection::open_with_flags(outbox_of(rig), OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let outbox = outbox.unwrap();
+    let mut events = outbox.prepare("SELECT position, payload FROM events").unwrap();
+    let events = events
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))
+        .unwrap()
+        .map(|row| row.unwrap());
+    events
+        .filter_map(|(position, payload)| {
+            let envelope = Envelope::decode(&payload).unwrap();
+            let is_stored = times.contains(&envelope.time.nanos());
+            (!is_stored).then(|| {
+                format!("not stored: {} at {position}, {:?}", envelope.id, envelope.event.kind())
+            })
+        })
+        .collect()
 }
 
 /// Events ever appended to the outbox, by its own count, which outlives them.

@@ -97,19 +97,33 @@ pub(crate) async fn stream_full(on: On) {
     conclude(&rig, "stream full", 1, &books).await;
 }
 
-/// Killed with events that it has confirmed and not written to its database, and without writers
-/// that could have them: what it knows afterwards is what it knew before.
+/// Loses events that it has confirmed, without writers that could have them: mosquitto is killed
+/// before it writes them to its database, a nats-server gets an older disk. What it knows afterwards
+/// is what it knew before.
 pub(crate) async fn back_in_time(on: On) {
     let mut rig = Rig::start(on).await;
     for _ in 0..rounds() {
         rig.flows().await;
-        if let Server::Mqtt(server) = &rig.broker {
-            server.save().await;
-        }
+        let old_disk = match &mut rig.broker {
+            Server::Embedded => None,
+            Server::Mqtt(server) => {
+                server.save().await;
+                None
+            }
+            Server::Nats(server) => {
+                server.stop().await;
+                let copy = server.copy_disk();
+                server.restart().await;
+                Some(copy)
+            }
+        };
         rig.writers[0].kill();
         rig.flows().await;
         everything_is_confirmed(&rig).await;
         rig.kill_broker();
+        if let (Server::Nats(server), Some(old_disk)) = (&rig.broker, old_disk) {
+            server.go_back_to(&old_disk);
+        }
         rig.restart_broker().await;
         rig.writers[0].start().await;
         rig.is_ready().await;
@@ -117,11 +131,56 @@ pub(crate) async fn back_in_time(on: On) {
     settled(rig, "broker went back in time").await;
 }
 
+/// Everything that waits at the broker is gone, and with it all that the broker knew of us: its disk
+/// was lost, or it was killed and keeps nothing.
+pub(crate) async fn everything_lost(on: On) {
+    let mut rig = Rig::start(on).await;
+    for _ in 0..rounds() {
+        rig.flows().await;
+        rig.writers[0].kill();
+        rig.flows().await;
+        everything_is_confirmed(&rig).await;
+        rig.kill_broker();
+        match &rig.broker {
+            Server::Embedded => {}
+            Server::Nats(server) => server.lose_everything(),
+            Server::Mqtt(server) => server.lose_everything(),
+        }
+        rig.restart_broker().await;
+        rig.writers[0].start().await;
+        rig.is_ready().await;
+    }
+    settled(rig, "broker lost everything").await;
+}
+
 async fn everything_is_confirmed(rig: &Rig) {
     eventually("everything confirmed", || async {
         rig.collector.metric("collector_outbox_events").await.filter(|waiting| *waiting == 0.0)
     })
     .await;
+}
+
+/// mosquitto 2.0 forgets shared subscriptions when it restarts, until their sessions come back. With
+/// another subscriber it confirms all the same what it keeps for nobody.
+pub(crate) async fn forgets_subscriptions(on: On) {
+    let mut rig = Rig::start(on).await;
+    let Server::Mqtt(server) = &rig.broker else { return };
+    let _another = server.subscriber("#").await;
+    for _ in 0..rounds() {
+        rig.flows().await;
+        rig.writers[0].kill();
+        let Server::Mqtt(server) = &rig.broker else { return };
+        // Else it would not know that there are sessions, and collectors would wait for one.
+        server.save().await;
+        rig.kill_broker();
+        rig.restart_broker().await;
+        rig.flows().await;
+        // By the other subscriber alone.
+        everything_is_confirmed(&rig).await;
+        rig.writers[0].start().await;
+        rig.is_ready().await;
+    }
+    settled(rig, "broker forgets subscriptions, and another subscriber is there").await;
 }
 
 /// Somebody deletes the sessions of all slots, and with them everything that waits there.
@@ -188,11 +247,15 @@ crate::on! {
     nats:
         super::killed => broker_killed,
         super::is_away => broker_away,
+        super::back_in_time => broker_goes_back_in_time,
+        super::everything_lost => broker_loses_everything,
         super::stream_full => stream_is_full;
     mqtt:
         super::killed => broker_killed,
         super::is_away => broker_away,
         super::back_in_time => broker_goes_back_in_time,
+        super::everything_lost => broker_loses_everything,
+        super::forgets_subscriptions => broker_forgets_subscriptions,
         super::session_lost => sessions_are_lost,
         super::taken_over => clients_are_taken_over;
 }

@@ -27,6 +27,11 @@ pub(crate) async fn conclude(rig: &Rig, fault: &str, rounds: u64, books: &Books)
         let file = File::options().create(true).append(true).open(path);
         writeln!(file.unwrap(), "{row}").unwrap();
     }
+    if !wrong.is_empty() {
+        for program in rig.writers.iter().chain([&rig.collector]) {
+            println!("{} has printed:\n{}", program.name(), program.printed());
+        }
+    }
     let shown: Vec<&String> = wrong.iter().take(20).collect();
     assert!(*lost == 0 && *visible_twice == 0, "{} are wrong: {shown:#?}", wrong.len());
     assert!(*served > 0 && *stored > 0, "nothing was compared");

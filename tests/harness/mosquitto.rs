@@ -95,6 +95,16 @@ impl Mosquitto {
         eventually("mosquitto to save", || async { (written() != before).then_some(()) }).await;
     }
 
+    /// Forgets all that it saved, as long as it is not running: killed without persistence, it
+    /// would have saved nothing.
+    pub fn lose_everything(&self) {
+        assert!(self.process.is_none(), "it is running");
+        let database = self.directory.path().join("mosquitto.db");
+        if database.exists() {
+            std::fs::remove_file(database).unwrap();
+        }
+    }
+
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port

@@ -95,6 +95,14 @@ impl Forwarding {
         eventually_equal("an empty outbox", 0, || async { self.outbox.depth() }).await;
     }
 
+    /// Waits until the broker's life has begun: what is on its way at that moment is published twice.
+    pub async fn is_connected(&self) {
+        eventually("a life of the broker", || async {
+            (self.lives.borrow().number > 0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until this many more events are confirmed.
     pub async fn confirms(&self, more: u64) {
         let enough = self.forwarded.confirmed() + more;

@@ -129,7 +129,7 @@ async fn a_server_without_room_for_the_stream_is_told() {
     server.restart().await;
     let program = Program::with(&server.config(), timing()).await;
     program.is_missing(&["QLIKSENSE ", "no room for 256 MiB", "Lower broker.nats.maxBytes"]).await;
-    server.configure_jetstream("max_file_store: 300MB");
+    server.configure_jetstream("max_file_store: 258MB");
     server.restart().await;
     program
         .is_missing(&["QLIKSENSE_DEAD ", "no room for ", "Lower broker.deadLetters.maxBytes"])

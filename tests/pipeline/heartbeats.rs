@@ -115,7 +115,7 @@ async fn beats_are_stored_with_the_right_types() {
         ("version", "string"),
         ("honest", "boolean"),
         ("uptime_s published confirmed delivered stored dead_lettered redelivered", "integer"),
-        ("failed_writes outbox backlog", "integer"),
+        ("failed_writes outbox backlog lost", "integer"),
         ("oldest_unwritten_s resident_mb", "float"),
     ]);
     assert_eq!(field_types(&influxd, "footman_heartbeat").await, expected);

@@ -234,7 +234,7 @@ impl Committer {
         let mut last = *self.shared.committed.borrow();
         let mut taken = Vec::new();
         let mut expired = 0;
-        let kept = &mut self.kept;
+        let (kept, shared) = (&mut self.kept, &self.shared);
         // What is settled stays only as long as it takes no room from what is not.
         let crowded = !self.reserve.has_place()
             || self.store.used_bytes()? > self.max_bytes / CROWDED_DIVISOR;
@@ -274,7 +274,9 @@ impl Committer {
             };
             store::remember_settled(transaction, settled, broker)?;
             let kept_long_enough = kept.settle(Instant::now(), settled);
-            let let_go = if crowded { settled } else { kept_long_enough };
+            let needed_from = shared.needed_from.load(Ordering::Relaxed);
+            let let_go =
+                if crowded { settled } else { kept_long_enough.min(needed_from.saturating_sub(1)) };
             store::delete_some_through(transaction, let_go, DELETED_AT_ONCE)?;
             Ok(())
         })?;

@@ -168,6 +168,8 @@ struct Shared {
     settled: AtomicI64,
     /// The last position that a reader was given.
     read: AtomicI64,
+    /// From which position on settled events are needed, however old.
+    needed_from: AtomicI64,
     /// Events appended by this process.
     appended: AtomicU64,
     /// Events given up for their age.
@@ -191,6 +193,7 @@ impl Outbox {
             committed: watch::Sender::new(contents.last),
             settled: AtomicI64::new(contents.settled),
             read: AtomicI64::new(contents.settled),
+            needed_from: AtomicI64::new(i64::MAX),
             appended: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             found: contents.last,
@@ -259,6 +262,12 @@ impl Outbox {
     pub async fn settle_and_remember(&self, position: i64, broker: String) {
         let settle = Command::Settle { through: position, broker: Some(broker) };
         let _closed = self.commands.send(settle).await;
+    }
+
+    /// Keeps what is settled from this position on, for longer than `keep_settled` if need be:
+    /// somebody may still ask for it. As ever it makes room for what is not settled.
+    pub fn keep_from(&self, position: Option<i64>) {
+        self.shared.needed_from.store(position.unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// Its name, unlike that of any other outbox, for as long as its file lives.

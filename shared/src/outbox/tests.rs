@@ -227,6 +227,29 @@ async fn settled_events_stay_as_long_as_asked_and_are_not_read_again() {
 }
 
 #[tokio::test]
+async fn what_somebody_may_still_ask_for_stays_beyond_its_time() {
+    const SOON: Duration = Duration::from_millis(1);
+    let directory = tempfile::tempdir().unwrap();
+    let keeping = OutboxSettings { keep_settled: SOON, ..settings(&directory) };
+    let outbox = Outbox::open(&keeping).unwrap();
+    let entries = ["a", "b", "c", "d", "e"].map(entry).to_vec();
+    outbox.append(entries, None).await.unwrap();
+    let mut first = 1;
+    for (needed_from, settled, left_from) in [(Some(2), 2, 2), (Some(2), 3, 2), (None, 4, 4)] {
+        outbox.keep_from(needed_from);
+        outbox.settle_through(settled).await;
+        outbox.flush().await;
+        // What it settles last begins its time.
+        tokio::time::sleep(2 * SOON).await;
+        outbox.settle_through(settled + 1).await;
+        outbox.flush().await;
+        first = read(&outbox, 0).await[0].position.max(first);
+        assert!(first >= left_from, "{needed_from:?}: {first}");
+        assert!(needed_from.is_none_or(|needed| first <= needed), "{needed_from:?}: {first}");
+    }
+}
+
+#[tokio::test]
 async fn a_crowded_outbox_keeps_of_what_is_settled_what_fits_into_its_half() {
     let directory = tempfile::tempdir().unwrap();
     let keeping = OutboxSettings {

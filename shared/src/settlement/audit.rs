@@ -120,6 +120,11 @@ impl Audit {
         self.followed.len()
     }
 
+    /// The place of the first event that nobody has settled yet.
+    pub fn unsettled_from(&self) -> Option<i64> {
+        (!self.followed.is_empty()).then_some(self.first)
+    }
+
     /// The broker has confirmed an event.
     pub fn confirmed(&mut self, event: &Published) {
         if self.followed.is_empty() {
@@ -317,6 +322,7 @@ mod tests {
         let all_but = (1..=10).filter(|sequence| !missing.contains(sequence)).map(|s| (s, 0));
         audit.heard("w", &tells(&mut ledger, "e", all_but, &[]), start);
         assert_eq!(audit.followed(), 7, "the settled front is followed no longer");
+        assert_eq!(audit.unsettled_from(), Some(14));
         assert_eq!(audit.findings(start + GRACE / 2), []);
         let found = audit.findings(start + GRACE);
         assert_eq!(found, [Finding::Missing(14), Finding::Missing(17)]);
@@ -404,7 +410,7 @@ mod tests {
         let mut ledger = SettlementLedger::new("g");
         let told = tells(&mut ledger, "e", [(1, 0), (2, 0), (4, 0)], &[]);
         audit.heard("w", &told, Instant::now());
-        assert_eq!(audit.followed(), 0);
+        assert_eq!((audit.followed(), audit.unsettled_from()), (0, None));
         assert_eq!(audit.findings(Instant::now() + GRACE), []);
     }
 }

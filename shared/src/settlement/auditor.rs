@@ -78,6 +78,12 @@ impl Auditor {
         }
     }
 
+    /// The place of the first event that some group has not settled yet: from there on an event may
+    /// have to be published again.
+    pub fn unsettled_from(&self) -> Option<i64> {
+        lock(&self.audits).iter().filter_map(Audit::unsettled_from).min()
+    }
+
     /// The broker will never take an event; it lies in the dead letters beside the outbox.
     pub fn refused(&self, place: Place, kind: Option<Kind>) {
         let Place { epoch, sequence } = place;

@@ -216,6 +216,9 @@ impl Forwarder {
             ended = way.ends.next().now_or_never().flatten();
         }
         if let Some(confirmed) = confirmed {
+            if let Some(auditor) = self.forwarded.auditor() {
+                self.outbox.keep_from(auditor.unsettled_from());
+            }
             let broker = self.publisher.confirmed_through(confirmed);
             match broker {
                 // Not before everything that was confirmed in an earlier life is so in this one: a

@@ -86,6 +86,12 @@ impl Topics {
         kinds.map(|kind| format!("$share/{group}/{}/{kind}/#", self.root)).collect()
     }
 
+    /// A shared subscription to what nobody publishes: a broker that has forgotten it may have
+    /// forgotten those to the events as well.
+    pub(super) fn witness(&self, group: &str) -> String {
+        format!("$share/{group}/{}/slots/{group}/witness", self.root)
+    }
+
     /// Every event of a kind.
     pub(super) fn all_of(&self, kind: Kind) -> String {
         format!("{}/{}/#", self.root, kind.name())
@@ -123,6 +129,7 @@ mod tests {
         assert_eq!(shared.len(), 6);
         assert_eq!(shared[0], "$share/g/site/qlik/v1/health/#");
         assert_eq!(shared[5], "$share/g/site/qlik/v1/replay/#");
+        assert_eq!(topics.witness("g"), "$share/g/site/qlik/v1/slots/g/witness");
     }
 
     #[test]

@@ -47,6 +47,17 @@ pub(super) enum Permit {
     End,
 }
 
+/// The subscription that shows whether the broker still has those to the events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Witness {
+    #[default]
+    Missing,
+    Asked,
+    Stands,
+    /// This broker will not have it, and is not asked again.
+    Refused,
+}
+
 /// The slot's side of the event loop.
 pub(super) struct SlotRole {
     shared: Arc<Shared>,
@@ -63,6 +74,7 @@ pub(super) struct SlotRole {
     due: Option<Instant>,
     /// The last will holds the name of a session that is lost.
     is_will_outdated: bool,
+    witness: Witness,
     /// How many of the filters a session that is retired has left.
     unsubscribed: usize,
 }
@@ -90,6 +102,7 @@ impl SlotRole {
             connection: None,
             due: None,
             is_will_outdated: false,
+            witness: Witness::default(),
             unsubscribed: 0,
         }
     }
@@ -100,23 +113,29 @@ impl SlotRole {
 
     /// What the broker keeps for the session is a new one when there was none; its name says so.
     fn name_session(&mut self, is_present: bool) {
+        self.is_will_outdated = false;
         if !is_present && self.is_named {
-            tracing::warn!(
-                slot = self.number(),
-                "The broker has lost a session and what it kept for it."
-            );
-            self.record.session = Some(name());
-            self.is_will_outdated = true;
-        } else {
-            self.is_will_outdated = false;
+            self.is_lost("The broker has lost a session and what it kept for it.");
         }
         self.is_named = true;
     }
 
+    /// Events may have been confirmed that the session does not have: by its new name collectors
+    /// know.
+    fn is_lost(&mut self, what: &str) {
+        tracing::warn!(slot = self.number(), "{what}");
+        self.record.session = Some(name());
+        self.is_will_outdated = true;
+    }
+
     /// Each time: a session that is there may have lost its subscription.
-    fn subscribe(&self, client: &AsyncClient) -> Result<(), Failure> {
+    fn subscribe(&self, client: &AsyncClient, is_present: bool) -> Result<(), Failure> {
         let filters = self.shared.topics.shared(&self.shared.group).into_iter();
         if !self.opening.retiring {
+            if is_present && self.witness != Witness::Refused {
+                let witness = self.shared.topics.witness(&self.shared.group);
+                client.try_unsubscribe(witness).map_err(|error| Failure::new(error.to_string()))?;
+            }
             return client
                 .try_subscribe_many(filters.map(|filter| Filter::new(filter, QoS::AtLeastOnce)))
                 .map_err(|error| Failure::new(error.to_string()));
@@ -130,6 +149,18 @@ impl SlotRole {
     }
 
     fn subscribed(&mut self, suback: &SubAck) -> Result<(), Failure> {
+        if self.witness == Witness::Asked {
+            let topic = self.shared.topics.witness(&self.shared.group);
+            self.witness = match subscribed::check(suback, &topic) {
+                Ok(()) => Witness::Stands,
+                Err(refused) => {
+                    tracing::debug!(slot = self.number(), "{}", refused.why);
+                    Witness::Refused
+                }
+            };
+            self.stands();
+            return Ok(());
+        }
         subscribed::check(suback, "the events")?;
         self.claim()?;
         if !self.opening.retiring {
@@ -146,7 +177,26 @@ impl SlotRole {
             .map_err(|error| Failure::new(error.to_string()))
     }
 
+    /// The answer to the end of the witness' subscription, before it is subscribed to again:
+    /// mosquitto 2.0 forgets shared subscriptions when it restarts, sessions and all else it keeps.
+    /// Until they are subscribed to again it keeps no events for the session, and confirms them if
+    /// somebody else subscribes to them.
+    fn witnessed(&mut self, unsuback: &UnsubAck) {
+        if !unsuback.reasons.contains(&UnsubAckReason::NoSubscriptionExisted) {
+            return;
+        }
+        self.is_lost("The broker has forgotten the subscriptions of a session.");
+        if let Some(connection) = &mut self.connection {
+            connection.record = self.record.clone();
+            self.shared.connections.set(self.opening.slot, connection.clone());
+        }
+    }
+
     fn unsubscribed(&mut self, unsuback: &UnsubAck) -> Result<(), Failure> {
+        if !self.opening.retiring {
+            self.witnessed(unsuback);
+            return Ok(());
+        }
         for reason in &unsuback.reasons {
             match reason {
                 UnsubAckReason::Success | UnsubAckReason::NoSubscriptionExisted => {
@@ -190,15 +240,38 @@ impl SlotRole {
     fn confirmed(&mut self, puback: &PubAck) -> Result<(), Failure> {
         let Some(Connection { topic, client, .. }) = &self.connection else { return Ok(()) };
         confirm::retained(puback.reason, topic).map_err(|error| Failure::new(error.to_string()))?;
+        if self.opening.retiring {
+            self.stands();
+            return Ok(());
+        }
+        match self.witness {
+            // Not before collectors know of a loss: until then whoever comes next has to find it.
+            Witness::Missing => {
+                self.witness = Witness::Asked;
+                let witness = self.shared.topics.witness(&self.shared.group);
+                client
+                    .try_subscribe(witness, QoS::AtLeastOnce)
+                    .map_err(|error| Failure::new(error.to_string()))
+            }
+            Witness::Asked => Ok(()),
+            Witness::Stands | Witness::Refused => {
+                self.stands();
+                Ok(())
+            }
+        }
+    }
+
+    /// The record is retained, and everything is subscribed to.
+    fn stands(&self) {
+        let Some(Connection { client, .. }) = &self.connection else { return };
         if self.is_will_outdated {
             // Collectors know of the loss now. The next connection has the right last will.
             let _queued = client.try_disconnect();
-            return Ok(());
+            return;
         }
         let (slot, opening) = (self.number(), self.opening.number);
         self.shared.report.up(connection_of(slot));
         self.shared.tell(|council, _now| council.up(slot, opening));
-        Ok(())
     }
 
     fn refresh(&mut self) -> Result<(), Failure> {
@@ -268,6 +341,9 @@ impl Role for SlotRole {
 
     fn connected(&mut self, client: &AsyncClient, connack: &ConnAck) -> Result<(), Failure> {
         self.name_session(connack.session_present);
+        if self.witness != Witness::Refused {
+            self.witness = Witness::Missing;
+        }
         (self.end, self.unsubscribed) = (name(), 0);
         let granted = connack.properties.as_ref().and_then(|p| p.session_expiry_interval);
         let life = granted.map_or(self.shared.session_expiry, |s| Duration::from_secs(s.into()));
@@ -281,7 +357,7 @@ impl Role for SlotRole {
         self.shared.intake.begin(self.number(), connection.epoch);
         self.shared.connections.set(self.number(), connection.clone());
         self.connection = Some(connection);
-        self.subscribe(client)
+        self.subscribe(client, connack.session_present)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Failure> {
