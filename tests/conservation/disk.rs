@@ -16,6 +16,9 @@ const LITTLE: &str = "1MiB";
 const SMALL_DISK: &str = "size=3m";
 const LARGER: &str = "8MiB";
 
+/// Events that wait in an outbox which is forwarded as fast as they come.
+const HARDLY_ANY: f64 = 20.0;
+
 /// Waits until the outbox takes no more, then for some answers that are not recorded.
 async fn fills(rig: &Rig) {
     eventually("a full outbox", || rig.collector.missing("outbox")).await;
@@ -24,6 +27,14 @@ async fn fills(rig: &Rig) {
 
 /// The books of a run in which some ticks were not taken: the outbox must have told of each.
 async fn settled(mut rig: Rig, fault: &str) {
+    // Ready for a moment it is as soon as there is room for one event; this is for good.
+    eventually("an outbox with room", || async {
+        rig.collector
+            .metric("collector_outbox_events")
+            .await
+            .filter(|waiting| *waiting < HARDLY_ANY)
+    })
+    .await;
     // Every endpoint tells with its next outcome, which comes within an interval.
     rig.is_ready().await;
     rig.serves(20).await;
