@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 
 use super::ledger::Origin;
 
-/// What may wait here, of all slots together; half of what a writer holds beside it.
-const MAX_BYTES: usize = 12 * 1000 * 1000;
+/// What may wait here, of all slots together; a quarter of what a writer holds beside it.
+const MAX_BYTES: usize = 6 * 1000 * 1000;
 /// What a slot may always have waiting: one event of the largest kind.
 const LEAST_BYTES: usize = 1 << 20;
 /// What a delivery costs beside its topic and payload.

@@ -353,6 +353,7 @@ impl Role for SlotRole {
             topic: self.shared.topics.slot(&self.shared.group, self.number()),
             record: self.record.clone(),
             life,
+            acks: Arc::default(),
         };
         self.shared.intake.begin(self.number(), connection.epoch);
         self.shared.connections.set(self.number(), connection.clone());
@@ -366,6 +367,11 @@ impl Role for SlotRole {
             Event::Incoming(Packet::SubAck(suback)) => self.subscribed(&suback)?,
             Event::Incoming(Packet::UnsubAck(unsuback)) => self.unsubscribed(&unsuback)?,
             Event::Incoming(Packet::PubAck(puback)) => self.confirmed(&puback)?,
+            Event::Outgoing(Outgoing::PubAck(_)) => {
+                if let Some(connection) = &self.connection {
+                    connection.ack_left();
+                }
+            }
             Event::Outgoing(Outgoing::PingReq) => self.refresh()?,
             _ => {}
         }
