@@ -30,12 +30,17 @@ fn holds_little(program: &Running, when: &str) {
     assert!(own_peak < MOST, "{} {when}: {resident:?}", program.name());
 }
 
-async fn stores(writer: &Running, events: u64) {
+/// First as much as it may while InfluxDB is away, which then comes back.
+async fn holds_little_until_all_is_stored(writer: &Running, sink: &mut InfluxDbSink) {
+    is_full(writer).await;
+    holds_little(writer, "while InfluxDB is away");
+    sink.open(Manner::Takes(Duration::ZERO)).await;
     eventually("the backlog in InfluxDB", || async {
         let stored = writer.metric("writer_events_stored_total").await?;
-        (stored >= events as f64).then_some(())
+        (stored >= EVENTS as f64).then_some(())
     })
     .await;
+    holds_little(writer, "when all is stored");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,11 +50,7 @@ async fn of_a_writer_over_nats() {
     let mut writer = house.writer("w");
     writer.start().await;
     backlog::publish_to_nats(&server, ROOM, Mix::Site, EVENTS).await;
-    is_full(&writer).await;
-    holds_little(&writer, "while InfluxDB is away");
-    sink.open(Manner::Takes(Duration::ZERO)).await;
-    stores(&writer, EVENTS).await;
-    holds_little(&writer, "when all is stored");
+    holds_little_until_all_is_stored(&writer, &mut sink).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,11 +60,7 @@ async fn of_a_writer_over_mqtt() {
     let mut writer = house.writer("w");
     writer.start().await;
     backlog::publish_to_mqtt(&server, Mix::Site, EVENTS).await;
-    is_full(&writer).await;
-    holds_little(&writer, "while InfluxDB is away");
-    sink.open(Manner::Takes(Duration::ZERO)).await;
-    stores(&writer, EVENTS).await;
-    holds_little(&writer, "when all is stored");
+    holds_little_until_all_is_stored(&writer, &mut sink).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,11 +70,7 @@ async fn of_footman_over_its_queue() {
     backlog::append(&house.directory().join("queue"), ROOM, Mix::Site, EVENTS).await;
     let mut footman = house.footman();
     footman.start().await;
-    is_full(&footman).await;
-    holds_little(&footman, "while InfluxDB is away");
-    sink.open(Manner::Takes(Duration::ZERO)).await;
-    stores(&footman, EVENTS).await;
-    holds_little(&footman, "when all is stored");
+    holds_little_until_all_is_stored(&footman, &mut sink).await;
 }
 
 /// Requests that hang keep their bodies.
