@@ -14,14 +14,25 @@ pub async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
+    match eventually_or_none(&mut look).await {
+        Some(found) => found,
+        None => panic!("waited {PATIENCE:?} in vain for: {what}"),
+    }
+}
+
+/// Looks until `look` gives something; none after [`PATIENCE`].
+pub async fn eventually_or_none<T, F>(mut look: impl FnMut() -> F) -> Option<T>
+where
+    F: Future<Output = Option<T>>,
+{
     let deadline = Instant::now() + PATIENCE;
-    loop {
+    while Instant::now() < deadline {
         if let Some(found) = look().await {
-            return found;
+            return Some(found);
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for: {what}");
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+    None
 }
 
 /// Looks until `look` gives `wanted`; panics with what it gave last after [`PATIENCE`].

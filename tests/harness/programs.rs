@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::patience::eventually;
+use crate::patience::eventually_or_none;
 use crate::process::{Process, Resident, free_port};
 
 /// The path of a program of this workspace.
@@ -243,11 +243,15 @@ impl Running {
 
     /// Waits until `/readyz` says that every dependency is there.
     pub async fn ready(&self) {
-        let what = format!("the {} to be ready", self.name);
-        eventually(&what, || async {
-            self.page("/readyz").await.filter(|(status, _)| *status == 200)
-        })
-        .await;
+        let report = Mutex::new(None);
+        let becomes_ready = eventually_or_none(|| async {
+            let page = self.page("/readyz").await;
+            let is_ready = page.as_ref().is_some_and(|(status, _)| *status == 200);
+            *report.lock().unwrap() = page;
+            is_ready.then_some(())
+        });
+        let is_ready = becomes_ready.await.is_some();
+        assert!(is_ready, "the {} is not ready: {report:?}\n{}", self.name, self.printed());
     }
 
     /// Why a dependency is missing, as `/readyz` says; none when it is there.

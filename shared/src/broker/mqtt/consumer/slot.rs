@@ -251,7 +251,12 @@ impl SlotRole {
                 let witness = self.shared.topics.witness(&self.shared.group);
                 client
                     .try_subscribe(witness, QoS::AtLeastOnce)
-                    .map_err(|error| Failure::new(error.to_string()))
+                    .map_err(|error| Failure::new(error.to_string()))?;
+                if !self.is_will_outdated {
+                    // The answer may come behind thousands of events.
+                    self.stands();
+                }
+                Ok(())
             }
             Witness::Asked => Ok(()),
             Witness::Stands | Witness::Refused => {
