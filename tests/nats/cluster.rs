@@ -98,8 +98,12 @@ async fn any_server_may_be_killed_also_the_one_that_leads() {
     // A consumer's new leader does not know what the old one delivered last, so that comes again; in
     // the stream each event is once.
     let again = counts.values().sum::<usize>() - ids.len();
-    let stored =
-        eventually("the stream", || async { program.nats.stream_state().await.ok() }).await;
+    // A leader that was elected a moment ago may not have applied the last of it yet.
+    let last = eventually("the stream", || async {
+        let state = program.nats.stream_state().await.ok()?;
+        (state.last_sequence >= u64::try_from(ids.len()).unwrap()).then_some(state)
+    });
+    let stored = last.await;
     println!(
         "{} events, {} in the stream, {again} delivered again, {} published again, longest stall \
          {stall:?}, {:?}",
