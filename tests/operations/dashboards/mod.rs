@@ -4,10 +4,10 @@
 //! Grafana would ask, once over what the pipeline wrote and once over what Butler SOS writes.
 //! Flux is not run anywhere here: its queries are compared with the InfluxQL of the same panel.
 
-mod answers;
+pub(crate) mod answers;
 mod butler_sos;
-mod files;
-mod grafana;
+pub(crate) mod files;
+pub(crate) mod grafana;
 mod peer;
 mod pipeline;
 mod structure;

@@ -163,10 +163,9 @@ fn variables_are_used_and_nothing_is_a_constant() {
 fn mentioned(query: &str) -> BTreeSet<String> {
     let names = query.split('$').skip(1).filter_map(|after| {
         let after = after.strip_prefix('{').unwrap_or(after);
-        let end = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
-        (end > 0).then(|| after[..end].to_owned())
+        after.split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned)
     });
-    names.collect()
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 #[test]

@@ -99,9 +99,10 @@ fn flux_is_well_formed_as_far_as_can_be_seen() {
         for (at, query) in dashboard.queries() {
             let bare = without_texts(query).unwrap_or_else(|why| panic!("{at}: {why}: {query}"));
             balanced(&bare).unwrap_or_else(|why| panic!("{at}: {why}: {query}"));
-            for (value, _) in bare.split("v.").skip(1).map(|after| {
-                after.split_at(after.find(|c: char| !c.is_alphanumeric()).unwrap_or(after.len()))
-            }) {
+            let values = bare.split("v.").skip(1);
+            for value in
+                values.filter_map(|after| after.split(|c: char| !c.is_alphanumeric()).next())
+            {
                 assert!(VALUES.contains(&value), "{at}: v.{value}");
             }
             if query.starts_with("import ") {
@@ -137,22 +138,17 @@ fn what_is_not_well_formed_is_seen() {
 fn without_texts(query: &str) -> Result<String, &'static str> {
     let (mut bare, mut inside, mut escaped) = (String::new(), None, false);
     for character in query.chars() {
-        match inside {
-            Some(end) => {
-                if character == end && !escaped {
-                    inside = None;
-                    bare.push(character);
-                }
-                escaped = character == '\\' && !escaped;
-            }
-            None => {
-                let begins_regex = character == '/' && bare.ends_with("~ ");
-                if character == '"' || begins_regex {
-                    inside = Some(character);
-                }
-                bare.push(character);
-            }
+        let Some(end) = inside else {
+            let begins_regex = character == '/' && bare.ends_with("~ ");
+            inside = (character == '"' || begins_regex).then_some(character);
+            bare.push(character);
+            continue;
+        };
+        if character == end && !escaped {
+            inside = None;
+            bare.push(character);
         }
+        escaped = character == '\\' && !escaped;
     }
     inside.map_or(Ok(bare), |_| Err("a text does not end"))
 }
