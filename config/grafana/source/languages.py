@@ -102,7 +102,11 @@ def over_time(measurement, field, function, by, filter, legend, boolean=False):
 
 
 def change(measurement, field, by, filter, legend, per_second):
-    """How fast a counter grows, or by how much in each interval; a restart counts as nothing."""
+    """How fast a counter grows, or by how much in each interval.
+
+    Where it falls, the engine or program was started anew: InfluxQL leaves that interval out,
+    Flux counts from zero.
+    """
     if per_second:
         influxql, flux = f'non_negative_derivative(last("{field}"), 1s)', "derivative(unit: 1s, "
     else:
