@@ -78,6 +78,25 @@ HIT_RATIO = Query(
     + group(BY_SERVER),
     "{server_name}",
 )
+MISSES = Query(
+    'SELECT "asked" - "hit" AS "misses" FROM (SELECT'
+    ' non_negative_derivative(last("hits"), 1s) AS "hit",'
+    ' non_negative_derivative(last("lookups"), 1s) AS "asked"'
+    f' FROM "cache" WHERE $timeFilter{SERVER.influxql()}'
+    ' GROUP BY time($__interval), "server_name" fill(none))'
+    ' WHERE $timeFilter GROUP BY "server_name"',
+    flux_from("cache", ["hits", "lookups"], SERVER)
+    + group(BY_SERVER)
+    + IN_ORDER
+    + window("last")
+    + "  |> toFloat()\n  |> derivative(unit: 1s, nonNegative: true)\n"
+    + '  |> pivot(rowKey: ["_time", "server_name"], columnKey: ["_field"], valueColumn: "_value")\n'
+    + "  |> filter(fn: (r) => exists r.hits and exists r.lookups)\n"
+    + '  |> map(fn: (r) => ({_time: r._time, _measurement: "cache", _field: "misses",'
+    + " server_name: r.server_name, _value: r.lookups - r.hits}))\n"
+    + group(BY_SERVER),
+    "{server_name} misses",
+)
 COMMITTED_SHARE = Query(
     'SELECT 100 * last("comitted") / last("total_physical") AS "share" FROM "mem"'
     f" WHERE $timeFilter{SERVER.influxql()} GROUP BY \"server_name\"",
@@ -315,12 +334,10 @@ def cache():
             [HIT_RATIO], "percent", most=100,
         ),
         timeseries(
-            "Cache lookups and hits",
-            "Each second. Few lookups make the ratio meaningless.",
-            [
-                rate("cache", "lookups", BY_SERVER, SERVER, "{server_name} lookups"),
-                rate("cache", "hits", BY_SERVER, SERVER, "{server_name} hits"),
-            ],
+            "Cache hits and misses",
+            "Lookups each second that found something, and that did not. Where there are few of "
+            "both, the ratio says nothing.",
+            [rate("cache", "hits", BY_SERVER, SERVER, "{server_name} hits"), MISSES],
             "ops",
         ),
     ]

@@ -24,7 +24,7 @@ const FAULTS: [(Fault, &str); 5] = [
 ];
 const HEALTHY: usize = 2;
 
-/// A site whose engines fail in different ways, and one of whose proxies does.
+/// A site whose engines fail in different ways, and whose proxies do.
 async fn site() -> Site {
     let config = SiteConfig {
         servers: HEALTHY + FAULTS.len(),
@@ -37,6 +37,9 @@ async fn site() -> Site {
         site.set_fault(HEALTHY + server, Endpoint::Engine, Some(fault)).await.unwrap();
     }
     site.set_fault(HEALTHY, Endpoint::Proxy, Some(Fault::Status(404))).await.unwrap();
+    for server in HEALTHY + 1..HEALTHY + FAULTS.len() {
+        site.set_fault(server, Endpoint::Proxy, Some(Fault::Hang)).await.unwrap();
+    }
     site.set_oddity(0, Oddity::SessionApps, true).unwrap();
     site
 }
@@ -72,7 +75,7 @@ async fn fill(site: &Site, influxd: &Influxd, footman: &mut FootmanRun) {
         failed_with(influxd, category).await;
     }
     site.restart_engine(0).await.unwrap();
-    // The hanging engine has an open request at nearly any time.
+    // With so much that hangs, some request is open at any time.
     footman.kill();
     footman.start().await;
     failed_with(influxd, "interrupted").await;
