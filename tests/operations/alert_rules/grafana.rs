@@ -17,7 +17,8 @@ const EXPRESSIONS: &str = "__expr__";
 /// Titles and uids are shown and stored; Grafana takes uids of at most this length.
 const LONGEST_UID: usize = 40;
 
-fn rules() -> Vec<Value> {
+/// Every rule.
+pub(crate) fn rules() -> Vec<Value> {
     let groups = yaml::read("grafana/provisioning/alerting/footman.yaml")["groups"].clone();
     let groups = groups.as_array().unwrap().clone();
     groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()

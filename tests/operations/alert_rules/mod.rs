@@ -6,7 +6,8 @@
 //! `promtool test rules tests/operations/alert_rules/promtool.yml`.
 
 mod conditions;
+mod documents;
 mod grafana;
 mod prometheus;
 mod troubles;
-mod yaml;
+pub(crate) mod yaml;

@@ -23,7 +23,8 @@ const ELSEWHERE: [(&str, &str); 3] = [
     ("writer_certificate_expiry_timestamp_seconds", "a writer with certificates in files"),
 ];
 
-fn rules() -> Vec<Value> {
+/// Every rule.
+pub(crate) fn rules() -> Vec<Value> {
     let groups = yaml::read("prometheus/alerts.yml")["groups"].clone();
     let groups = groups.as_array().unwrap().clone();
     groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()

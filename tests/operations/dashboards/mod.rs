@@ -10,5 +10,6 @@ pub(crate) mod files;
 pub(crate) mod grafana;
 mod peer;
 mod pipeline;
+mod provisioning;
 mod structure;
 mod twins;
