@@ -1,11 +1,12 @@
 """Failed polls: which server, which API, and why."""
 
 from .dashboard import build, text_variable, variable
+from .engine_queries import RESTART_MARKS
 from .languages import (
     Filter, Query, columns, flux_from, group, how_many, over_time, total, window,
 )
 from .panels import bargauge, row, stat, table, thresholds, timeseries
-from .site import ONLY_FOOTMAN, RESTART_MARKS
+from .site import ONLY_FOOTMAN
 
 ERRORS = "${errors}"
 TYPES = "/^(HEALTH_API|PROXY_API|APP_NAMES_EXTRACT)$/"

@@ -12,6 +12,7 @@ use crate::dashboards::answers::Answers;
 use crate::dashboards::files::text;
 use crate::dashboards::grafana::{Choices, asked};
 
+const FILES: [&str; 2] = ["site.yaml", "pipeline.yaml"];
 const DATABASE: &str = "senseops";
 const EXPRESSIONS: &str = "__expr__";
 /// Titles and uids are shown and stored; Grafana takes uids of at most this length.
@@ -19,9 +20,9 @@ const LONGEST_UID: usize = 40;
 
 /// Every rule.
 pub(crate) fn rules() -> Vec<Value> {
-    let groups = yaml::read("grafana/provisioning/alerting/footman.yaml")["groups"].clone();
-    let groups = groups.as_array().unwrap().clone();
-    groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
+    let files = FILES.map(|file| yaml::read(&format!("grafana/provisioning/alerting/{file}")));
+    let groups = files.iter().flat_map(|file| file["groups"].as_array().unwrap());
+    groups.flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
 }
 
 fn steps(rule: &Value) -> &[Value] {
