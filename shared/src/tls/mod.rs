@@ -4,6 +4,7 @@
 //! step; passphrases are in none of them. The cryptographic provider is given explicitly, so that
 //! nothing depends on what the process installed as its default.
 
+mod certificate;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -20,6 +21,7 @@ use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 
+pub use certificate::{Certificate, NoCertificate};
 pub use error::TlsError;
 pub use identity::Identity;
 pub use roots::Roots;
