@@ -109,6 +109,10 @@ mod tests {
     use super::super::Secret;
     use super::*;
 
+    fn too_large() -> String {
+        "x".repeat(usize::try_from(MAX_BYTES).unwrap() + 1)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_changed_file_is_read_again_a_second_later_or_when_asked_to() {
         let directory = tempfile::tempdir().unwrap();
@@ -132,7 +136,7 @@ mod tests {
         let path = directory.path().join("token");
         fs::write(&path, "one").unwrap();
         let secret = Secret::from_file(&path).unwrap();
-        for broken in [&b""[..], b" \n", b"\xff\xfe", &[b'x'; MAX_BYTES as usize + 1]] {
+        for broken in [&b""[..], b" \n", b"\xff\xfe", too_large().as_bytes()] {
             fs::write(&path, broken).unwrap();
             assert_eq!(secret.current_now().expose(), "one");
         }
@@ -173,7 +177,7 @@ mod tests {
         assert!(matches!(Secret::from_file(&path), Err(SecretFileError::Unreadable(_))));
         fs::write(&path, "\n").unwrap();
         assert!(matches!(Secret::from_file(&path), Err(SecretFileError::Empty)));
-        fs::write(&path, vec![b'x'; MAX_BYTES as usize + 1]).unwrap();
+        fs::write(&path, too_large()).unwrap();
         let error = Secret::from_file(&path).unwrap_err();
         assert_eq!(error.to_string(), "has more than 65536 bytes, which no secret has");
     }

@@ -46,13 +46,13 @@ impl Secret {
     /// A file that cannot be used any more keeps its last good text, and that is said once.
     #[must_use]
     pub fn current(&self) -> Self {
-        self.with(|file| file.text())
+        self.with(SecretFile::text)
     }
 
     /// The same, looked at whatever the time: for when the text was refused.
     #[must_use]
     pub fn current_now(&self) -> Self {
-        self.with(|file| file.text_now())
+        self.with(SecretFile::text_now)
     }
 
     fn with(&self, text: impl FnOnce(&SecretFile) -> Arc<str>) -> Self {
