@@ -17,6 +17,8 @@ pub struct Renewal {
     usable: bool,
     /// What could not be used at the last look.
     doubted: Option<Look>,
+    /// What did not fit together, which is said once and not tried again: decrypting a key is costly.
+    unfit: Option<Look>,
 }
 
 /// What a look at the files found.
@@ -36,7 +38,7 @@ impl Renewal {
         let contents = Contents::read(&files);
         let told = contents.look();
         let material = contents.material(&files);
-        (Self { files, told, usable: material.is_ok(), doubted: None }, material)
+        (Self { files, told, usable: material.is_ok(), doubted: None, unfit: None }, material)
     }
 
     /// Reads them again. Blocks: for as long as it takes to read some kilobytes, and when they have
@@ -45,28 +47,30 @@ impl Renewal {
         let contents = Contents::read(&self.files);
         let look = contents.look();
         if look == self.told {
-            self.doubted = None;
+            (self.doubted, self.unfit) = (None, None);
+            return News::Nothing;
+        }
+        if self.unfit.as_ref() == Some(&look) {
             return News::Nothing;
         }
         let error = match contents.material(&self.files) {
             Ok(material) => {
-                (self.told, self.usable, self.doubted) = (look, true, None);
+                (self.told, self.usable) = (look, true);
+                (self.doubted, self.unfit) = (None, None);
                 return News::Renewed(material);
             }
             Err(error) => error,
         };
-        let again = self.doubted.as_ref() == Some(&look);
         if self.usable && error.is_misfit() {
-            if !again {
-                tracing::warn!(
-                    "New certificate files are not used until they fit together; the ones before \
-                     go on being used: {error}."
-                );
-            }
-            self.doubted = Some(look);
+            tracing::warn!(
+                "New certificate files are not used until they fit together; the ones before go on \
+                 being used: {error}."
+            );
+            self.unfit = Some(look);
             return News::Nothing;
         }
-        if self.usable && !again {
+        self.unfit = None;
+        if self.usable && self.doubted.as_ref() != Some(&look) {
             self.doubted = Some(look);
             return News::Nothing;
         }
