@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use shared::event::{Category, Source};
+use shared::tls::Presented;
 use tokio::time::Instant;
 
 /// Upper bounds of the histograms, in seconds: from a poll in one's own network to the timeout.
@@ -41,6 +42,7 @@ pub struct Metrics {
     began: Instant,
     last_ended: Mutex<Option<Instant>>,
     last_recorded: Mutex<Option<Instant>>,
+    presented: Presented,
 }
 
 fn histogram() -> Histogram {
@@ -60,6 +62,7 @@ impl Default for Metrics {
             began: Instant::now(),
             last_ended: Mutex::default(),
             last_recorded: Mutex::default(),
+            presented: Presented::default(),
         }
     }
 }
@@ -95,6 +98,11 @@ impl Metrics {
             "Fields dropped because they were missing, absurd or not readable",
             self.rejected.clone(),
         );
+    }
+
+    /// The certificates that servers presented.
+    pub fn presented(&self) -> &Presented {
+        &self.presented
     }
 
     /// Ticks that ended, with a result or with a failed poll.

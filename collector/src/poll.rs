@@ -119,7 +119,8 @@ impl Poller {
         site.outbox.tick_started(&self.endpoint.key, time).await;
         let sent = Instant::now();
         site.metrics.sent(sent.saturating_duration_since(tick.due));
-        let answer = http::get(&site.clients, &client, &request).await;
+        let verification = &self.endpoint.verification;
+        let answer = http::get(&site.clients, &client, verification, &request).await;
         let duration = sent.elapsed();
         drop(permit);
         let timed_out = |failure: &Failure| failure.category == Category::TIMEOUT;

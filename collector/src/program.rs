@@ -13,7 +13,9 @@ use shared::outbox::{Outbox, OutboxSettings};
 use shared::program::{self, Frame, Program};
 use shared::settlement::{self, Auditor};
 use shared::stages::Cause;
+use shared::tls::Expiry;
 
+use crate::endpoint::bare;
 use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
 
 const PROGRAM: Program = Program {
@@ -88,7 +90,21 @@ pub fn collect(frame: &mut Frame, process: &str, outbox: &Outbox) -> Collecting 
         latest: Arc::clone(&latest),
     };
     frame.stages.spawn("collector", |stop| crate::run(context, stop));
+    frame.watch_expiry(PROGRAM.process, expiry(&frame.config, &metrics));
     Collecting { metrics, latest, outbox: outbox.clone(), origin }
+}
+
+/// The certificates that the collector uses and meets.
+fn expiry(config: &Config, metrics: &Metrics) -> Expiry {
+    let collector = &config.collector;
+    let engines = collector.servers.iter();
+    let engines = engines.map(|server| (server.name.clone(), bare(&server.host).to_owned()));
+    let repository = collector.app_names.iter();
+    let repository = repository.map(|names| (names.host.clone(), names.host.clone()));
+    Expiry::default()
+        .site(collector.certificates.as_ref())
+        .broker(config.broker.tls())
+        .servers(engines.chain(repository).collect(), metrics.presented())
 }
 
 /// Adds the part that serves the pages of the predecessor's keys; `forwarded` is what a broker

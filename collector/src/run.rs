@@ -83,7 +83,7 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
     let failing = Arc::new(Failing::default());
     let meaning = Arc::new(meaning(&config));
     let site = Arc::new(Site {
-        clients: Clients::start(client_settings(&config, &endpoints), done.clone()).await,
+        clients: Clients::start(client_settings(&config, &endpoints, &metrics), done.clone()).await,
         permits: Permits::new(config.collector.max_concurrent_polls),
         clock: PollClock::default(),
         recorder: Recorder::new(RecorderParts {
@@ -195,7 +195,7 @@ fn meaning(config: &Config) -> Meaning {
     Meaning::new(excluded, user_ids)
 }
 
-fn client_settings(config: &Config, endpoints: &[Endpoint]) -> ClientSettings {
+fn client_settings(config: &Config, endpoints: &[Endpoint], metrics: &Metrics) -> ClientSettings {
     ClientSettings {
         certificates: config.collector.certificates.clone(),
         verifications: endpoints.iter().map(|endpoint| endpoint.verification.clone()).collect(),
@@ -204,6 +204,7 @@ fn client_settings(config: &Config, endpoints: &[Endpoint]) -> ClientSettings {
             .map(|endpoint| endpoint.interval)
             .max()
             .unwrap_or_default(),
+        presented: metrics.presented().clone(),
     }
 }
 

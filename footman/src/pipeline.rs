@@ -174,6 +174,7 @@ fn start_writer(
     frame.stages.spawn("replays", |stop| replays.run(stop));
     frame.stages.spawn("queue", |stop| hand_over(queue, stop));
     frame.stages.spawn("writer", |stop| writer::run(context, stop));
+    writer::program::watch_expiry(frame);
     Ok(())
 }
 

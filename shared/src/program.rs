@@ -22,6 +22,7 @@ use crate::outbox::Outbox;
 use crate::readiness::Readiness;
 use crate::stages::{Cause, Drain, Stages};
 use crate::status::{self, Status};
+use crate::tls::Expiry;
 
 /// How long `--health` waits for the running program.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,6 +72,13 @@ impl Frame {
             stages: Stages::default(),
             outbox: None,
         }
+    }
+
+    /// Shows under the prefix of a part when certificates end, and warns before they do.
+    pub fn watch_expiry(&mut self, part: &str, expiry: Expiry) {
+        let registry = self.registry.sub_registry_with_prefix(part);
+        registry.register_collector(Box::new(expiry.clone()));
+        self.stages.spawn("watch over certificates", |stop| expiry.warn(stop));
     }
 }
 

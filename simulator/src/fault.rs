@@ -40,8 +40,12 @@ pub enum Fault {
     Huge,
     /// The server shows a certificate that has expired.
     ExpiredCertificate,
+    /// The server shows a certificate that is not valid yet, as one made by a machine whose clock is ahead.
+    FutureCertificate,
     /// The server shows a certificate of another site's authority (root.pem of the wrong site).
     OtherAuthority,
+    /// The server shows a certificate of an authority with the right name and another key, as after a new installation.
+    SameNameAuthority,
     /// The server shows a certificate for another host name.
     OtherName,
     /// The server shows a certificate for its short machine name, as some sites do.
@@ -52,7 +56,7 @@ pub enum Fault {
 
 impl Fault {
     /// The faults that need no number, and the statuses that Qlik Sense is known to answer.
-    pub const ALL: [Fault; 23] = [
+    pub const ALL: [Fault; 25] = [
         Fault::Refused,
         Fault::Reset,
         Fault::Hang,
@@ -72,7 +76,9 @@ impl Fault {
         Fault::CutShort,
         Fault::Huge,
         Fault::ExpiredCertificate,
+        Fault::FutureCertificate,
         Fault::OtherAuthority,
+        Fault::SameNameAuthority,
         Fault::OtherName,
         Fault::ShortName,
         Fault::CommonNameOnly,
@@ -85,7 +91,9 @@ impl Fault {
         matches!(
             self,
             Fault::ExpiredCertificate
+                | Fault::FutureCertificate
                 | Fault::OtherAuthority
+                | Fault::SameNameAuthority
                 | Fault::OtherName
                 | Fault::ShortName
                 | Fault::CommonNameOnly
@@ -110,7 +118,9 @@ impl fmt::Display for Fault {
             Fault::CutShort => "cut-short",
             Fault::Huge => "huge",
             Fault::ExpiredCertificate => "expired-certificate",
+            Fault::FutureCertificate => "future-certificate",
             Fault::OtherAuthority => "other-authority",
+            Fault::SameNameAuthority => "same-name-authority",
             Fault::OtherName => "other-name",
             Fault::ShortName => "short-name",
             Fault::CommonNameOnly => "common-name-only",

@@ -185,6 +185,7 @@ fn sessions(number: usize, proxy: usize, count: usize) -> Pattern {
         session_count: count as u64,
         excluded_session_count: 0,
         user_count: count as u64,
+        user_id_key: None,
         sessions: (0..count).map(session).collect(),
         users: None,
         server: server.clone(),

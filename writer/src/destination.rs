@@ -12,6 +12,12 @@ pub trait Destination: Send + Sync {
 
     /// Makes sure that there is a place for the lines, and makes one where there is none.
     async fn prepare(&self) -> Result<Prepared, Trouble>;
+
+    /// Waits until what proves who we are is another than when this was called; for ever where that
+    /// cannot be.
+    async fn credentials_changed(&self) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// What is known of the place for the lines.

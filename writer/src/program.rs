@@ -8,6 +8,7 @@ use shared::envelope::Origin;
 use shared::heartbeat::{Heart, HeartParts, PublisherBus};
 use shared::program::{self, Frame, Program};
 use shared::stages::Cause;
+use shared::tls::Expiry;
 
 use crate::{Metrics, Pace, WriterContext, window};
 
@@ -66,4 +67,12 @@ pub fn store(frame: &mut Frame, broker: &Broker, metrics: &Arc<Metrics>) {
         config,
     };
     frame.stages.spawn("writer", |stop| crate::run(context, stop));
+    watch_expiry(frame);
+}
+
+/// Watches when the certificates end that the writer uses.
+pub fn watch_expiry(frame: &mut Frame) {
+    let ca = frame.config.writer.influxdb.as_ref().and_then(|influxdb| influxdb.ca.as_ref());
+    let expiry = Expiry::default().broker(frame.config.broker.tls()).influxdb(ca);
+    frame.watch_expiry(PROGRAM.process, expiry);
 }

@@ -9,7 +9,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use shared::broker::Outgoing;
-use shared::config::InfluxDb;
+use shared::config::{InfluxDb, Version};
+use shared::secret::Secret;
 use shared::timestamp::Timestamp;
 use writer::destination::{Answer, Destination as _};
 use writer::line_protocol::Lines;
@@ -293,6 +294,50 @@ async fn without_rights_the_command_is_said_and_helps() {
     influxdb.timeout = Duration::from_secs(10);
     let next = start(config(Some(influxdb)));
     next.ready().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_exchanged_while_events_flow() {
+    let influxd = Influxd::start(Options { auth: true, ..Options::default() }).await;
+    let admin = Some(("admin", "adm in"));
+    influxd.query("", "CREATE USER admin WITH PASSWORD 'adm in' WITH ALL PRIVILEGES").await;
+    influxd.query_as(admin, "", "CREATE USER w WITH PASSWORD 'one' WITH ALL PRIVILEGES").await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    std::fs::write(&file, "one\n").unwrap();
+    let mut influxdb = v1(&influxd.url(), Some(("w", "")));
+    influxdb.timeout = Duration::from_secs(10);
+    if let Version::V1 { credentials: Some((_, password)), .. } = &mut influxdb.version {
+        *password = Secret::from_file(&file).unwrap();
+    }
+    let writer = start(config(Some(influxdb)));
+    let now = Timestamp::now();
+    let mut published = 0;
+    let mut publish = async |count: usize| {
+        let more = (published..published + count)
+            .map(|number| events::app(now, &format!("app{number}"), "Sales"));
+        writer.publish(more).await;
+        published += count;
+        published
+    };
+    publish(20).await;
+    writer.all_acked().await;
+    // InfluxDB first: what is refused waits, and the next try has the new password.
+    influxd.query_as(admin, "", "SET PASSWORD FOR w = 'two'").await;
+    publish(20).await;
+    writer.why_not_ready("401").await;
+    std::fs::write(&file, "two\n").unwrap();
+    writer.all_acked().await;
+    // The file last seen is the old one when the first request is refused: it is looked at at once.
+    influxd.query_as(admin, "", "SET PASSWORD FOR w = 'three'").await;
+    std::fs::write(&file, "three\n").unwrap();
+    let all = publish(20).await;
+    writer.all_acked().await;
+    writer.ready().await;
+    assert!(writer.dead_letters().await.is_empty());
+    let rows = influxd.query_as(admin, DATABASE, "SELECT count(\"name\") FROM app_names").await;
+    assert_eq!(rows[0][1], all);
+    writer.stop().await.unwrap();
 }
 
 #[tokio::test]

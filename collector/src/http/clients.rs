@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
 use shared::config::Certificates;
-use shared::tls::{Identity, Roots, TlsError, Verification, client_config};
-use tokio::sync::watch;
+use shared::tls::{
+    Certificate, Files, Material, Presented, TlsError, Verification, noting_client_config,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::certificates::{self, Watched};
+use super::certificates::Watched;
 use super::failure::Failure;
 use super::resolver::Resolver;
 
@@ -41,6 +42,8 @@ pub(crate) struct ClientSettings {
     pub(crate) verifications: BTreeSet<Verification>,
     /// The longest time between two polls of one endpoint.
     pub(crate) longest_interval: Duration,
+    /// Where it is noted what servers present.
+    pub(crate) presented: Presented,
 }
 
 type Made = Result<BTreeMap<Verification, Client>, String>;
@@ -48,33 +51,63 @@ type Made = Result<BTreeMap<Verification, Client>, String>;
 /// The clients of now.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    now: watch::Receiver<Arc<Made>>,
+    /// None without a certificate in the configuration.
+    watched: Option<Arc<Watched<Made>>>,
     resolver: Resolver,
+    presented: Presented,
+}
+
+/// A client, and the clients among which it was chosen.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(super) client: Client,
+    among: Arc<Made>,
 }
 
 impl Clients {
     /// Makes the clients, and keeps them up to date until `stop`.
     pub(crate) async fn start(settings: ClientSettings, stop: CancellationToken) -> Self {
-        let resolver = Resolver::default();
-        let Some(files) = settings.certificates.clone() else {
-            let none = Err("no certificate is configured (section cert)".to_owned());
-            return Self { now: watch::channel(Arc::new(none)).1, resolver };
+        let (resolver, presented) = (Resolver::default(), settings.presented.clone());
+        let Some(certificates) = settings.certificates.clone() else {
+            return Self { watched: None, resolver, presented };
         };
         let resolving = resolver.clone();
-        let make = move |files: &Certificates| Arc::new(make(files, &settings, &resolving));
-        let now = certificates::watch(Watched { files, make: Arc::new(make) }, stop).await;
-        Self { now, resolver }
+        // Making is reading files and decrypting keys, which a runtime thread should not wait for.
+        let making = tokio::task::spawn_blocking(move || {
+            let files = Files::from(&certificates);
+            let make =
+                move |material: Result<Material, TlsError>| make(material, &settings, &resolving);
+            Watched::start(files, Box::new(make), stop)
+        });
+        let watched = making.await.ok();
+        Self { watched, resolver, presented }
     }
 
     /// The client for servers verified in that way.
-    pub(crate) fn client(&self, verification: &Verification) -> Result<Client, Failure> {
-        match self.now.borrow().as_ref() {
-            Ok(clients) => clients
-                .get(verification)
-                .cloned()
-                .ok_or_else(|| Failure::certificate_unreadable("no client for this verification")),
-            Err(why) => Err(Failure::certificate_unreadable(why)),
+    pub(crate) fn client(&self, verification: &Verification) -> Result<Chosen, Failure> {
+        let watched = self.watched.as_ref().ok_or_else(|| {
+            Failure::certificate_unreadable("no certificate is configured (section cert)")
+        })?;
+        chosen(watched.now(), verification)
+    }
+
+    /// The client of the files as they are now, when they are not those of `before` any more: a
+    /// handshake may have failed because the certificates of the site have just been exchanged.
+    pub(super) async fn renewed(
+        &self,
+        verification: &Verification,
+        before: &Chosen,
+    ) -> Option<Client> {
+        let now = self.watched.as_ref()?.look().await;
+        if Arc::ptr_eq(&now, &before.among) {
+            return None;
         }
+        Some(chosen(now, verification).ok()?.client)
+    }
+
+    /// What a URL's host presented last.
+    pub(super) fn presented_by(&self, url: &Url) -> Option<Certificate> {
+        self.presented.by(url.host_str()?.trim_matches(['[', ']']))
     }
 
     /// The address that a URL's host has, as far as is known.
@@ -86,16 +119,24 @@ impl Clients {
     }
 }
 
-fn make(files: &Certificates, settings: &ClientSettings, resolver: &Resolver) -> Made {
-    let made = || -> Result<_, TlsError> {
-        let roots = Roots::load(&files.ca)?;
-        let identity = Identity::load(&files.cert, &files.key, files.passphrase.as_ref())?;
-        Ok((roots, identity))
+fn chosen(among: Arc<Made>, verification: &Verification) -> Result<Chosen, Failure> {
+    let client = match among.as_ref() {
+        Ok(clients) => clients.get(verification).cloned(),
+        Err(why) => return Err(Failure::certificate_unreadable(why)),
     };
-    let (roots, identity) = made().map_err(|error| error.to_string())?;
+    let none = || Failure::certificate_unreadable("no client for this verification");
+    Ok(Chosen { client: client.ok_or_else(none)?, among })
+}
+
+fn make(
+    material: Result<Material, TlsError>,
+    settings: &ClientSettings,
+    resolver: &Resolver,
+) -> Made {
+    let material = material.map_err(|error| error.to_string())?;
     let mut clients = BTreeMap::new();
     for verification in &settings.verifications {
-        let tls = client_config(&roots, Some(&identity), verification);
+        let tls = noting_client_config(&material, verification, &settings.presented);
         let client = client(tls.map_err(|error| error.to_string())?, settings, resolver);
         clients.insert(verification.clone(), client.map_err(|error| error.to_string())?);
     }

@@ -14,8 +14,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
+use shared::event::Category;
+use shared::tls::Verification;
 
-pub(crate) use clients::{ClientSettings, Clients};
+pub(crate) use clients::{Chosen, ClientSettings, Clients};
 use failure::Context;
 pub(crate) use failure::Failure;
 
@@ -40,13 +42,24 @@ pub(crate) struct Request<'a> {
     pub(crate) server: Option<&'a str>,
 }
 
-/// Sends a request and reads its answer.
+/// Sends a request and reads its answer; `verification` is what `chosen` was chosen for.
 pub(crate) async fn get(
     clients: &Clients,
-    client: &Client,
+    chosen: &Chosen,
+    verification: &Verification,
     request: &Request<'_>,
 ) -> Result<Bytes, Failure> {
-    match tokio::time::timeout(request.timeout, answer(clients, client, request)).await {
+    let answered = async {
+        let failure = match answer(clients, &chosen.client, request).await {
+            Err(failure) if failure.category == Category::CERTIFICATE_ERROR => failure,
+            other => return other,
+        };
+        match clients.renewed(verification, chosen).await {
+            Some(client) => answer(clients, &client, request).await,
+            None => Err(failure),
+        }
+    };
+    match tokio::time::timeout(request.timeout, answered).await {
         Ok(answer) => answer,
         Err(_elapsed) => Err(Failure::timeout(request.timeout)),
     }
@@ -63,6 +76,7 @@ async fn answer(
             server: request.server,
             host: request.host,
             address: clients.address_of(request.url),
+            presented: clients.presented_by(request.url),
         };
         failure::of_transport(error, &context)
     };

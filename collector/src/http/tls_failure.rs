@@ -44,28 +44,31 @@ fn certificate(cause: &CertificateError, context: &Context<'_>) -> (&'static str
         CertificateError::UnknownIssuer => (
             "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
             format!(
-                "the certificate of {host} is not signed by the authority in cert.clientCertCA: \
-                 is that the root.pem of this site, and {host} a port of a Qlik Sense service?"
+                "the certificate of {host}{} is not signed by the authority in cert.clientCertCA: \
+                 set cert.clientCertCA to the root.pem exported from this site, if {host} is a port \
+                 of a Qlik Sense service",
+                presented(context)
             ),
         ),
         CertificateError::BadSignature => (
             "CERT_SIGNATURE_FAILURE",
             format!(
-                "the certificate of {host} is signed by another authority of the same name than \
-                 the one in cert.clientCertCA: export the certificates of this site again"
+                "the certificate of {host}{} is signed by another authority of the same name than \
+                 the one in cert.clientCertCA: export the certificates of this site again, and set \
+                 cert.clientCertCA to the new root.pem",
+                presented(context)
             ),
         ),
-        CertificateError::ExpiredContext { not_after, .. } => (
-            "CERT_HAS_EXPIRED",
-            format!("the certificate of {host} has expired on {}", date(*not_after)),
-        ),
-        CertificateError::Expired => {
-            ("CERT_HAS_EXPIRED", format!("the certificate of {host} has expired"))
+        CertificateError::ExpiredContext { not_after, .. } => {
+            ("CERT_HAS_EXPIRED", expired(context, &format!(" on {}", date(*not_after))))
         }
+        CertificateError::Expired => ("CERT_HAS_EXPIRED", expired(context, "")),
         CertificateError::NotValidYetContext { not_before, .. } => (
             "CERT_NOT_YET_VALID",
             format!(
-                "the certificate of {host} is valid from {} on: is the clock of this machine right?",
+                "the certificate of {host}{} is valid from {} on: set the clock of this machine, or \
+                 of the one that made the certificate, right",
+                presented(context),
                 date(*not_before)
             ),
         ),
@@ -73,10 +76,34 @@ fn certificate(cause: &CertificateError, context: &Context<'_>) -> (&'static str
     }
 }
 
+/// What the host showed, to be put after "the certificate of x".
+fn presented(context: &Context<'_>) -> String {
+    context
+        .presented
+        .as_ref()
+        .map_or_else(String::new, |shown| format!(" (for {}, by {})", shown.subject, shown.issuer))
+}
+
+fn expired(context: &Context<'_>, when: &str) -> String {
+    let host = context.host;
+    let until_then = context.server.map_or_else(String::new, |server| {
+        format!("; until then collector.servers.{server}: {{ verify: none }} polls it unverified")
+    });
+    format!(
+        "the certificate of {host}{} has expired{when}: redistribute the certificates of the site \
+         in the QMC{until_then}",
+        presented(context)
+    )
+}
+
 fn other_name(presented: &[String], context: &Context<'_>) -> String {
     let names: Vec<&str> = presented.iter().map(|name| plain_name(name)).collect();
     let (holds, suggested) = match names.as_slice() {
-        [] => ("no name (only a common name, as very old sites have)".to_owned(), None),
+        [] => {
+            let common = context.presented.as_ref().map(|shown| shown.subject.as_str());
+            let common = common.map_or_else(String::new, |name| format!(" {name}"));
+            (format!("no name (only the common name{common}, as on very old sites)"), None)
+        }
         names => (names.join(", "), names.first()),
     };
     let advice = match (context.server, suggested) {
@@ -105,11 +132,14 @@ fn alert_received(alert: AlertDescription, context: &Context<'_>) -> (&'static s
         | AlertDescription::CertificateUnknown
         | AlertDescription::AccessDenied
         | AlertDescription::UnsupportedCertificate => format!(
-            "{host} does not accept our client certificate ({alert:?}): is it exported from this \
-             site?"
+            "{host} does not accept our client certificate ({alert:?}): set cert.clientCert and \
+             cert.clientCertKey to files exported from this site"
         ),
         AlertDescription::CertificateExpired | AlertDescription::CertificateRevoked => {
-            format!("{host} says that our client certificate is no longer valid ({alert:?})")
+            format!(
+                "{host} says that our client certificate is no longer valid ({alert:?}): export \
+                 the certificates of this site again for cert.clientCert and cert.clientCertKey"
+            )
         }
         AlertDescription::HandshakeFailure
         | AlertDescription::ProtocolVersion

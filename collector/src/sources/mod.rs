@@ -7,6 +7,7 @@ mod body;
 mod events;
 mod health;
 mod lenient;
+mod pseudonym;
 pub(crate) mod request;
 mod sessions;
 

@@ -3,6 +3,7 @@
 //! Excluded users end here: nothing behind this module has heard their names.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use shared::config::{ExcludedUser, UserIds};
@@ -10,6 +11,7 @@ use shared::event::Session;
 
 use super::body::{self, Unusable};
 use super::lenient::{Members, Rejected};
+use super::pseudonym::{Key, Pseudonyms};
 
 /// The proxy's usual port for this API.
 const PORT: &str = "4243";
@@ -49,7 +51,39 @@ pub(crate) struct Login {
 #[derive(Debug)]
 pub(crate) struct Privacy {
     excluded: HashSet<(String, String)>,
-    ids_published: bool,
+    ids: Ids,
+}
+
+/// What is published in the place of a user's id.
+#[derive(Debug)]
+enum Ids {
+    Clear,
+    Hashed(Pseudonyms),
+    Dropped,
+}
+
+/// The same for the users of one poll, which are hashed with one key.
+enum Naming {
+    Clear,
+    Hashed(Arc<Key>),
+    Dropped,
+}
+
+impl Naming {
+    fn id(&self, login: &Login) -> Option<String> {
+        match self {
+            Self::Clear => Some(login.user_id.clone()),
+            Self::Hashed(key) => Some(key.name(&login.directory, &login.user_id)),
+            Self::Dropped => None,
+        }
+    }
+
+    fn key_id(&self) -> Option<String> {
+        match self {
+            Self::Hashed(key) => Some(key.id().to_owned()),
+            Self::Clear | Self::Dropped => None,
+        }
+    }
 }
 
 /// What may be published of one poll.
@@ -61,9 +95,11 @@ pub(crate) struct Published {
     pub(crate) excluded_session_count: u64,
     /// Distinct users who are not excluded.
     pub(crate) user_count: u64,
+    /// Which key the ids are hashed with, if they are.
+    pub(crate) user_id_key: Option<String>,
     /// Sessions of users who are not excluded.
     pub(crate) sessions: Vec<Session>,
-    /// Those users as `directory\id`, in order of appearance.
+    /// Those users as `directory\id`, in order of appearance; their directories without ids.
     pub(crate) users: Vec<String>,
 }
 
@@ -73,10 +109,20 @@ impl Privacy {
             .iter()
             .map(|user| (user.directory.to_lowercase(), user.user_id.to_lowercase()))
             .collect();
-        if matches!(user_ids, UserIds::Hmac { .. }) {
-            tracing::warn!("userIds: hmac is not supported yet, user ids are left out instead.");
+        let ids = match user_ids {
+            UserIds::Clear => Ids::Clear,
+            UserIds::Hmac { key } => Ids::Hashed(Pseudonyms::new(key)),
+            UserIds::Drop => Ids::Dropped,
+        };
+        Self { excluded, ids }
+    }
+
+    fn naming(&self) -> Naming {
+        match &self.ids {
+            Ids::Clear => Naming::Clear,
+            Ids::Hashed(pseudonyms) => Naming::Hashed(pseudonyms.key()),
+            Ids::Dropped => Naming::Dropped,
         }
-        Self { excluded, ids_published: matches!(user_ids, UserIds::Clear) }
     }
 
     /// What may be published of these logins.
@@ -86,12 +132,16 @@ impl Privacy {
         let mut distinct: HashSet<(String, String)> = HashSet::new();
         let mut shown: HashSet<String> = HashSet::new();
         let mut sessions = Vec::with_capacity(logins.len());
+        let naming = self.naming();
         for login in logins {
             if self.excludes(&login) {
                 continue;
             }
-            let user_id = self.ids_published.then(|| login.user_id.clone());
-            let user = format!("{}\\{}", login.directory, user_id.as_deref().unwrap_or_default());
+            let user_id = naming.id(&login);
+            let user = match &user_id {
+                Some(id) => format!("{}\\{id}", login.directory),
+                None => login.directory.clone(),
+            };
             if shown.insert(user.clone()) {
                 users.push(user);
             }
@@ -106,6 +156,7 @@ impl Privacy {
             session_count,
             excluded_session_count: session_count - sessions.len() as u64,
             user_count: distinct.len() as u64,
+            user_id_key: naming.key_id(),
             sessions,
             users,
         }
@@ -190,15 +241,31 @@ mod tests {
 
     #[test]
     fn dropped_ids_leave_the_directory_and_the_counts() {
-        let hmac = UserIds::Hmac { key: Secret::from("k") };
-        for user_ids in [UserIds::Drop, hmac] {
-            let (logins, _) = decode(SAMPLE.as_bytes()).unwrap();
-            let published = Privacy::new(&[], &user_ids).apply(logins);
-            assert_eq!(published.user_count, 2);
-            assert_eq!(published.users, ["LAB\\", "INTERNAL\\"]);
-            assert_eq!(published.sessions[0].user_id, None);
-            assert!(!format!("{published:?}").contains("goran"));
-        }
+        let (logins, _) = decode(SAMPLE.as_bytes()).unwrap();
+        let published = Privacy::new(&[], &UserIds::Drop).apply(logins);
+        assert_eq!((published.session_count, published.user_count), (3, 2));
+        assert_eq!(published.users, ["LAB", "INTERNAL"]);
+        assert_eq!(published.sessions[0].user_id, None);
+        assert_eq!(published.user_id_key, None);
+        assert!(!format!("{published:?}").contains("goran"));
+    }
+
+    #[test]
+    fn hashed_ids_are_the_same_for_the_same_user_after_the_true_names_were_excluded() {
+        let user_ids = UserIds::Hmac { key: Secret::from("0123456789abcdef") };
+        let privacy = Privacy::new(&excluding("internal", "SA_API"), &user_ids);
+        let (mut logins, _) = decode(SAMPLE.as_bytes()).unwrap();
+        logins.push(login("lab", "GORAN", "s4"));
+        let published = privacy.apply(logins);
+        assert_eq!((published.session_count, published.excluded_session_count), (4, 1));
+        let ids: HashSet<_> = published.sessions.iter().map(|session| &session.user_id).collect();
+        assert_eq!((published.sessions.len(), ids.len()), (3, 1));
+        let id = published.sessions[0].user_id.clone().unwrap();
+        assert_eq!(id.len(), 32);
+        assert_eq!(published.users, [format!("LAB\\{id}"), format!("lab\\{id}")]);
+        assert_eq!(published.user_id_key.as_ref().map(String::len), Some(8));
+        let shown = format!("{published:?} {privacy:?}").to_lowercase();
+        assert!(!shown.contains("goran"), "{shown}");
     }
 
     proptest! {

@@ -25,6 +25,8 @@ fn expected(fault: Fault) -> (Category, Option<&'static str>) {
         Fault::TruncatedJson => (Category::DECODE, None),
         Fault::Huge => (Category::TOO_LARGE, None),
         Fault::ExpiredCertificate => (Category::CERTIFICATE_ERROR, Some("CERT_HAS_EXPIRED")),
+        Fault::FutureCertificate => (Category::CERTIFICATE_ERROR, Some("CERT_NOT_YET_VALID")),
+        Fault::SameNameAuthority => (Category::CERTIFICATE_ERROR, Some("CERT_SIGNATURE_FAILURE")),
         Fault::OtherAuthority => {
             (Category::CERTIFICATE_ERROR, Some("UNABLE_TO_VERIFY_LEAF_SIGNATURE"))
         }

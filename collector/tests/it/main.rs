@@ -8,3 +8,4 @@ mod house;
 mod keeping;
 mod outbox;
 mod rhythm;
+mod verification;

@@ -32,6 +32,17 @@ pub enum Transport {
     Mqtt(Mqtt),
 }
 
+impl Broker {
+    /// How to speak TLS with it, if there is anybody to speak with.
+    pub fn tls(&self) -> Option<&Tls> {
+        match &self.transport {
+            Transport::Embedded(_) => None,
+            Transport::Nats(nats) => Some(&nats.tls),
+            Transport::Mqtt(mqtt) => Some(&mqtt.tls),
+        }
+    }
+}
+
 /// The queue inside the process.
 #[derive(Debug, Clone)]
 pub struct Embedded {

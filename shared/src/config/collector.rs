@@ -78,7 +78,7 @@ pub enum UserIds {
     Clear,
     /// A keyed hash is published in their place.
     Hmac {
-        /// The key of the hash.
+        /// The key of the hash, of [`LEAST_KEY_BYTES`] at least.
         key: Secret,
     },
     /// They are left out.
@@ -112,6 +112,13 @@ const OUTBOX_MAX_BYTES: u64 = 1 << 30;
 const OUTBOX_LEAST_BYTES: u64 = 1 << 20;
 const REPLAY_WINDOW: Duration = Duration::from_mins(5);
 const LONGEST_REPLAY_WINDOW: Duration = Duration::from_hours(24);
+
+/// The least length of the key that user ids are hashed with: names are few and can be tried, so
+/// the key alone keeps them.
+pub const LEAST_KEY_BYTES: usize = 16;
+/// How such a key is made, for messages.
+const KEY_FORM: &str =
+    "16 bytes or more, such as the user-id-key that `footman secrets --out DIR` makes";
 
 /// The words for what becomes of user names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +201,12 @@ fn read_user_ids(own: &Section<'_>) -> UserIds {
     let hashes = word == UserIdsWord::Hmac;
     let key = own.quiet_if(!hashes, |own| own.secret_file("userIdKeyFile"));
     if hashes && !own.is_given("userIdKeyFile") {
-        own.problem("userIdKeyFile", "is missing: userIds is hmac, which needs a key", None);
+        let wrong = "is missing: userIds is hmac, which needs a key";
+        own.problem("userIdKeyFile", wrong, Some(KEY_FORM));
+    }
+    if hashes && let Some(key) = key.as_ref().filter(|key| key.expose().len() < LEAST_KEY_BYTES) {
+        let wrong = format!("names a file whose key has {} bytes", key.expose().len());
+        own.problem("userIdKeyFile", wrong, Some(KEY_FORM));
     }
     match word {
         UserIdsWord::Clear => UserIds::Clear,

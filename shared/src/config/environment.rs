@@ -5,6 +5,7 @@
 //! converts them, so that a token `00123` keeps its zeros; lists and maps are JSON.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use config::{Map, Value, ValueKind};
 
@@ -18,6 +19,8 @@ use super::section::{Known, Shape};
 const PREFIX: &str = "FOOTMAN__";
 /// What separates the steps of a key in a variable's name.
 const SEPARATOR: &str = "__";
+/// The variable of systemd; see `systemd.exec(5)`.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// Reads the environment of the process; the only place that does.
 ///
@@ -26,6 +29,12 @@ pub fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Where systemd lays out the credentials of the service (`LoadCredential=`), if it does.
+pub(super) fn credentials_directory(variables: &[(String, String)]) -> Option<PathBuf> {
+    let (_, directory) = variables.iter().find(|(name, _)| name == CREDENTIALS_DIRECTORY)?;
+    (!directory.is_empty()).then(|| PathBuf::from(directory))
 }
 
 /// What the environment says.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use config::{Map, Value, ValueKind};
 
-use super::environment::{Environment, resolve};
+use super::environment::{Environment, credentials_directory, resolve};
 use super::layers::{file_layer, layered};
 use super::lines::{Fault, Lines, scan};
 use super::places::Places;
@@ -66,12 +66,14 @@ pub fn from_text(
     };
     // Other names at the top would be read as paths into the tree.
     layer.retain(|key, _| key == ROOT);
+    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let credentials = credentials_directory(&environment);
     let Environment { layer: variables_layer, variables, problems } =
         resolve(environment, &known_keys());
     let Ok(tree) = layered(layer, variables_layer) else {
         return Err(refused(file, "cannot be joined with the environment".to_owned()));
     };
-    let places = Places { file: file.to_owned(), lines, variables };
+    let places = Places { file: file.to_owned(), lines, variables, credentials };
     let root = match &tree.kind {
         ValueKind::Table(top) => top.get(ROOT),
         _ => None,
@@ -98,6 +100,7 @@ pub(super) fn known_keys() -> BTreeMap<String, Known> {
         file: Path::new("").to_owned(),
         lines: Lines::default(),
         variables: HashMap::new(),
+        credentials: None,
     };
     let reader = Reader::discovering(&places);
     read(&reader, None);

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 pub use broker::{Broker, Embedded, Mqtt, Nats, Transport};
 pub use certificates::{Certificates, ClientCertificate, Tls};
-pub use collector::{Collector, Outbox, UserIds};
+pub use collector::{Collector, LEAST_KEY_BYTES, Outbox, UserIds};
 pub use environment::environment;
 pub use heartbeat::{Heartbeat, UptimeMonitor};
 pub use influxdb::{InfluxDb, Retention, RetentionPolicy, Version};

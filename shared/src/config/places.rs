@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::lines::Lines;
 use super::problem::Place;
@@ -16,6 +16,8 @@ pub(super) struct Places {
     pub(super) lines: Lines,
     /// The environment variable behind each key that has one.
     pub(super) variables: HashMap<String, String>,
+    /// Where systemd lays out the credentials of the service, if it does.
+    pub(super) credentials: Option<PathBuf>,
 }
 
 impl Places {
@@ -40,13 +42,28 @@ impl Places {
         if self.variable(path).is_some() { None } else { self.lines.raw(path) }
     }
 
-    /// Finds a file: from the working directory, then from the configuration file's.
+    /// Finds a file: among the credentials of the service, from the working directory, then from
+    /// the configuration file's.
     pub(super) fn resolve(&self, path: &Path) -> PathBuf {
+        if let Some(credential) = self.credential(path) {
+            return credential;
+        }
         let beside = self.file.parent().map(|directory| directory.join(path));
         match beside {
             Some(beside) if path.is_relative() && !path.exists() && beside.exists() => beside,
             _ => path.to_owned(),
         }
+    }
+
+    /// The credential of that name, if there is one. Names of credentials have no directories, so
+    /// a path with one, `./token` too, never means a credential.
+    fn credential(&self, path: &Path) -> Option<PathBuf> {
+        let mut steps = path.components();
+        let (Some(Component::Normal(name)), None) = (steps.next(), steps.next()) else {
+            return None;
+        };
+        let credential = self.credentials.as_ref()?.join(name);
+        credential.exists().then_some(credential)
     }
 
     /// Finds a file and makes sure that it can be read.
@@ -87,6 +104,7 @@ mod tests {
             file: file.to_owned(),
             lines: scan("Butler-SOS:\n  heartbeat:\n    enable: true\n").unwrap(),
             variables: HashMap::from([("cert".to_owned(), "FOOTMAN__CERT".to_owned())]),
+            credentials: None,
         }
     }
 
@@ -98,6 +116,23 @@ mod tests {
         assert_eq!(places.place("heartbeat.remoteURL"), line(2));
         assert_eq!(places.place("influxdbConfig.host"), line(1));
         assert_eq!(places.place("cert.x[0]"), Place::Variable("FOOTMAN__CERT".to_owned()));
+    }
+
+    #[test]
+    fn credentials_of_the_service_come_first() {
+        let (beside, of_service) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for directory in [&beside, &of_service] {
+            std::fs::write(directory.path().join("token"), "t").unwrap();
+        }
+        std::fs::write(beside.path().join("other"), "o").unwrap();
+        let mut places = places(&beside.path().join("f.yaml"));
+        places.credentials = Some(of_service.path().to_owned());
+        let found = |path: &str| places.readable(Path::new(path)).unwrap();
+        assert_eq!(found("token"), of_service.path().join("token"));
+        assert_eq!(found("other"), beside.path().join("other"));
+        assert_eq!(found("./token"), beside.path().join("./token"));
+        let whole = beside.path().join("token");
+        assert_eq!(found(whole.to_str().unwrap()), whole);
     }
 
     #[test]

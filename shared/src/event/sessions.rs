@@ -28,9 +28,14 @@ pub struct Sessions {
     pub excluded_session_count: u64,
     /// Distinct users who are not excluded.
     pub user_count: u64,
+    /// With `userIds: hmac`, which key the ids are hashed with: ids of two keys say nothing about
+    /// each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id_key: Option<String>,
     /// This part's sessions.
     pub sessions: Vec<Session>,
-    /// In the first of several parts: all distinct users as `directory\id`, in order of appearance.
+    /// In the first of several parts: all distinct users as `directory\id`, in order of appearance;
+    /// with `userIds: drop`, their directories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<String>>,
 }
@@ -41,7 +46,7 @@ pub struct Sessions {
 pub struct Session {
     /// The user's directory.
     pub user_directory: String,
-    /// The user's id; left out with `userIds: drop`.
+    /// The user's id: clear, or its hash with `userIds: hmac`; left out with `userIds: drop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// The session's id.

@@ -86,3 +86,11 @@ pub enum TlsError {
     #[error("TLS cannot be set up")]
     Setting(#[source] rustls::Error),
 }
+
+impl TlsError {
+    /// Whether each file is sound and they do not fit together, as while they are being replaced
+    /// one after the other.
+    pub(super) fn is_misfit(&self) -> bool {
+        matches!(self, Self::KeyOfAnother { .. } | Self::PassphraseWrong { .. })
+    }
+}

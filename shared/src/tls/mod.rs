@@ -4,12 +4,18 @@
 //! step; passphrases are in none of them. The cryptographic provider is given explicitly, so that
 //! nothing depends on what the process installed as its default.
 
+mod certificate;
 mod error;
+mod expiry;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
 mod key;
+mod material;
 mod pem;
+mod presented;
+mod renewal;
+mod renewing;
 mod roots;
 mod traditional;
 mod verify;
@@ -18,14 +24,21 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 
+pub use certificate::{Certificate, NoCertificate};
 pub use error::TlsError;
+pub use expiry::Expiry;
 pub use identity::Identity;
+pub use material::{Files, Material};
+pub use presented::Presented;
+pub use renewal::{News, Renewal};
 pub use roots::Roots;
 pub use verify::Verification;
 
 use crate::config::Tls;
+use presented::Noting;
 
 /// Servers whose sessions are kept for resumption. One costs some kilobytes, and connections that
 /// are kept alive need none.
@@ -46,9 +59,28 @@ pub fn client_config(
     identity: Option<&Identity>,
     verification: &Verification,
 ) -> Result<ClientConfig, TlsError> {
-    let provider = provider();
-    let verifier = verify::verifier(roots, verification, &provider)?;
-    let builder = ClientConfig::builder_with_provider(provider)
+    config_of(identity, verify::verifier(roots, verification, &provider())?)
+}
+
+/// The same, and what servers present is noted.
+///
+/// # Errors
+/// Roots that verify nothing, or a server name that is no name.
+pub fn noting_client_config(
+    material: &Material,
+    verification: &Verification,
+    presented: &Presented,
+) -> Result<ClientConfig, TlsError> {
+    let verifier = verify::verifier(&material.roots, verification, &provider())?;
+    let noting = Noting { verifier, presented: presented.clone() };
+    config_of(material.identity.as_ref(), Arc::new(noting))
+}
+
+fn config_of(
+    identity: Option<&Identity>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Setting)?
         .dangerous()
@@ -62,20 +94,12 @@ pub fn client_config(
 }
 
 /// The configuration for a broker or a database, from the files that `tls` names; the system's
-/// authorities are trusted when it names none.
+/// authorities are trusted when it names none. Each new connection uses what the files hold then.
 ///
 /// # Errors
 /// A file that cannot be used, with the next step.
 pub fn client_config_of(tls: &Tls) -> Result<ClientConfig, TlsError> {
-    let roots = match &tls.ca {
-        Some(ca) => Roots::load(ca)?,
-        None => Roots::of_system()?,
-    };
-    let identity = match &tls.client {
-        Some(client) => Some(Identity::load(&client.cert, &client.key, None)?),
-        None => None,
-    };
-    client_config(&roots, identity.as_ref(), &Verification::Full)
+    renewing::config(Files::from(tls))
 }
 
 #[cfg(test)]

@@ -147,7 +147,14 @@ fn shake_hands(
     host: &str,
     server: &Arc<ServerConfig>,
 ) -> Result<(), rustls::Error> {
-    let config = client_config(roots, identity, verification).unwrap();
+    shake_hands_as(client_config(roots, identity, verification).unwrap(), host, server)
+}
+
+fn shake_hands_as(
+    config: ClientConfig,
+    host: &str,
+    server: &Arc<ServerConfig>,
+) -> Result<(), rustls::Error> {
     let host = ServerName::try_from(host.to_owned()).unwrap();
     let mut client = ClientConnection::new(Arc::new(config), host).unwrap();
     let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
@@ -223,6 +230,45 @@ fn files_of_a_broker() {
         key: directory.path().join("pkcs8.pem"),
     });
     client_config_of(&tls).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_of_a_broker_are_looked_at_with_each_handshake() {
+    use rustls::Error::{General, InvalidCertificate};
+    let (old, new) = (site(), site());
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let copy = |from: &TempDir, name: &str| {
+        fs::copy(from.path().join(name), at(name)).unwrap();
+    };
+    for name in ["root.pem", "client.pem", "pkcs8.pem"] {
+        copy(&old.0, name);
+    }
+    let client = crate::config::ClientCertificate { cert: at("client.pem"), key: at("pkcs8.pem") };
+    let tls = Tls { ca: Some(at("root.pem")), client: Some(client) };
+    // The client of a broker keeps this for its life, and clones it for each connection.
+    let config = client_config_of(&tls).unwrap();
+    let shake = |server| shake_hands_as(config.clone(), "broker", server);
+    let a_second = || tokio::time::advance(std::time::Duration::from_secs(1));
+    let [old_server, new_server] = [&old.1, &new.1].map(|issuer| server(issuer, &["broker"]));
+    assert_eq!(shake(&old_server), Ok(()));
+    assert!(matches!(shake(&new_server), Err(InvalidCertificate(_))));
+    // The authority and the certificate that it signed; the key is the same.
+    copy(&new.0, "root.pem");
+    copy(&new.0, "client.pem");
+    a_second().await;
+    assert_eq!(shake(&new_server), Ok(()));
+    assert!(matches!(shake(&old_server), Err(InvalidCertificate(_))));
+    // What is broken is doubted once, then it is the cause.
+    fs::write(at("root.pem"), "nothing").unwrap();
+    a_second().await;
+    assert_eq!(shake(&new_server), Ok(()));
+    a_second().await;
+    let Err(General(why)) = shake(&new_server) else { panic!("it is not noticed") };
+    assert!(why.contains("root.pem holds no certificate"), "{why}");
+    copy(&new.0, "root.pem");
+    a_second().await;
+    assert_eq!(shake(&new_server), Ok(()));
 }
 
 #[test]

@@ -33,6 +33,9 @@ const AGE: Duration = Duration::from_hours(3 * 24);
 /// When the expired certificate ended, before the site's start.
 const EXPIRED_FOR: Duration = Duration::from_hours(24);
 
+/// When the future certificate begins, after the site's start.
+const FUTURE_IN: Duration = Duration::from_hours(24);
+
 /// Qlik's mark of what a certificate is for; not critical.
 const PURPOSE: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 13, 3];
 
@@ -48,8 +51,12 @@ pub(crate) enum CertificateKind {
     Right,
     /// The same, expired.
     Expired,
+    /// The same, not valid yet.
+    Future,
     /// For its host name, by another site's authority.
     OtherAuthority,
+    /// For its host name, by an authority with the name of the site's.
+    SameNameAuthority,
     /// For a host name that is not its own.
     OtherName,
     /// For its short machine name.
@@ -62,11 +69,13 @@ pub(crate) enum CertificateKind {
 pub(crate) struct Certificates {
     authority: Issuer<'static, KeyPair>,
     other_authority: Issuer<'static, KeyPair>,
+    same_name_authority: Issuer<'static, KeyPair>,
     server_key: KeyPair,
     signing_key: Arc<dyn SigningKey>,
     client_verifier: Arc<dyn ClientCertVerifier>,
     made: Duration,
     root_pem: String,
+    other_root_pem: String,
     client_pem: String,
     client_key_pem: String,
     encrypted_key_pem: Option<String>,
@@ -94,12 +103,15 @@ impl Certificates {
 
         let short = central.split('.').next().unwrap_or(central);
         let root = authority_params(&format!("{short}-CA"), made);
+        let same_name = Issuer::new(root.clone(), client_key.pair()?);
         let authority_pair = authority_key.pair()?;
         let root_certificate = root.self_signed(&authority_pair).map_err(making)?;
         let authority = Issuer::new(root, authority_pair);
 
         let other = authority_params("othersite-CA", made);
-        let other_authority = Issuer::new(other, client_key.pair()?);
+        let other_pair = client_key.pair()?;
+        let other_root_certificate = other.self_signed(&other_pair).map_err(making)?;
+        let other_authority = Issuer::new(other, other_pair);
 
         let client_pair = client_key.pair()?;
         let client = leaf_params("QlikClient", "Client", &client_pair, made)?;
@@ -111,11 +123,13 @@ impl Certificates {
         Ok(Self {
             authority,
             other_authority,
+            same_name_authority: same_name,
             server_key: server_pair,
             signing_key,
             client_verifier,
             made,
             root_pem: with_crlf(&root_certificate.pem()),
+            other_root_pem: with_crlf(&other_root_certificate.pem()),
             client_pem: with_crlf(&client_certificate.pem()),
             client_key_pem: client_key.pkcs1_pem()?,
             encrypted_key_pem: passphrase.map(|word| client_key.encrypted_pem(word)).transpose()?,
@@ -124,25 +138,30 @@ impl Certificates {
 
     /// Writes what an administrator exports for a monitor.
     pub(crate) fn write(&self, directory: &Path) -> Result<CertificateFiles, SiteError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source: io::Error| SiteError::Write { path, source }
-        };
-        fs::create_dir_all(directory).map_err(failed(directory))?;
-        // Whoever reads a configuration that names the files may work elsewhere.
-        let directory = &std::path::absolute(directory).map_err(failed(directory))?;
-        let write = |name: &str, text: &str| {
-            let path = directory.join(name);
-            fs::write(&path, text).map_err(failed(&path)).map(|()| path)
-        };
+        let folder = Folder::make(directory)?;
         let encrypted = self.encrypted_key_pem.as_deref();
         Ok(CertificateFiles {
-            root: write("root.pem", &self.root_pem)?,
-            client: write("client.pem", &self.client_pem)?,
-            client_key: write("client_key.pem", &self.client_key_pem)?,
+            root: folder.write("root.pem", &self.root_pem)?,
+            client: folder.write("client.pem", &self.client_pem)?,
+            client_key: folder.write("client_key.pem", &self.client_key_pem)?,
             client_key_encrypted: encrypted
-                .map(|text| write("client_key_encrypted.pem", text))
+                .map(|text| folder.write("client_key_encrypted.pem", text))
                 .transpose()?,
+        })
+    }
+
+    /// Writes what an administrator exports while the authority of the site is being exchanged: both authorities in one
+    /// file, and a new certificate for the monitor, with another key.
+    pub(crate) fn write_renewed(&self, directory: &Path) -> Result<CertificateFiles, SiteError> {
+        let folder = Folder::make(directory)?;
+        let client = leaf_params("QlikClient", "Client", &self.server_key, self.made)?;
+        let client = client.signed_by(&self.server_key, &self.authority).map_err(making)?;
+        Ok(CertificateFiles {
+            root: folder.write("root.pem", &[&*self.root_pem, &self.other_root_pem].concat())?,
+            client: folder.write("client.pem", &with_crlf(&client.pem()))?,
+            client_key: folder
+                .write("client_key.pem", &with_crlf(&self.server_key.serialize_pem()))?,
+            client_key_encrypted: None,
         })
     }
 
@@ -166,13 +185,38 @@ impl Certificates {
         if kind == CertificateKind::Expired {
             set_end(&mut params, (self.made + AGE).saturating_sub(EXPIRED_FOR));
         }
+        if kind == CertificateKind::Future {
+            set_end(&mut params, self.made + AGE + FUTURE_IN + VALIDITY);
+        }
         let issuer = match kind {
             CertificateKind::OtherAuthority => &self.other_authority,
+            CertificateKind::SameNameAuthority => &self.same_name_authority,
             _ => &self.authority,
         };
         let certificate = params.signed_by(&self.server_key, issuer).map_err(making)?;
         Ok(certificate.der().clone())
     }
+}
+
+/// Where exported files are written.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(directory: &Path) -> Result<Self, SiteError> {
+        fs::create_dir_all(directory).map_err(failed(directory))?;
+        // Whoever reads a configuration that names the files may work elsewhere.
+        std::path::absolute(directory).map_err(failed(directory)).map(Self)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf, SiteError> {
+        let path = self.0.join(name);
+        fs::write(&path, text).map_err(failed(&path)).map(|()| path)
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> SiteError {
+    let path = path.to_owned();
+    move |source| SiteError::Write { path, source }
 }
 
 impl std::fmt::Debug for Certificates {

@@ -71,6 +71,8 @@ pub(super) async fn serve(service: Arc<Service>, mut stream: TcpStream, fault: O
 fn certificate(fault: Option<Fault>) -> CertificateKind {
     match fault {
         Some(Fault::ExpiredCertificate) => CertificateKind::Expired,
+        Some(Fault::FutureCertificate) => CertificateKind::Future,
+        Some(Fault::SameNameAuthority) => CertificateKind::SameNameAuthority,
         Some(Fault::OtherAuthority) => CertificateKind::OtherAuthority,
         Some(Fault::OtherName) => CertificateKind::OtherName,
         Some(Fault::ShortName) => CertificateKind::ShortName,

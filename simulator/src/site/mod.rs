@@ -43,6 +43,7 @@ pub(crate) struct SiteState {
     pub(crate) servers: Vec<Server>,
     pub(crate) ledger: Ledger,
     files: CertificateFiles,
+    certificates: Arc<Certificates>,
 }
 
 impl Site {
@@ -66,7 +67,7 @@ impl Site {
             let state = ServerState::new(peer.clone(), common.clone(), certificates.clone());
             servers.push(Server::start(state, &tasks, &stop).await?);
         }
-        let state = Arc::new(SiteState { config, servers, ledger, files });
+        let state = Arc::new(SiteState { config, servers, ledger, files, certificates });
         let control = match state.config.control {
             Some(address) => Some(control::start(state.clone(), address, &tasks, &stop).await?),
             None => None,
@@ -97,6 +98,15 @@ impl Site {
     /// Where root.pem, client.pem and client_key.pem are.
     pub fn certificate_files(&self) -> &CertificateFiles {
         &self.state.files
+    }
+
+    /// Writes the files of a renewal: a new client certificate with another key, and beside the
+    /// authority of the site the one that signs under [`Fault::OtherAuthority`].
+    pub fn export_renewed(
+        &self,
+        directory: &std::path::Path,
+    ) -> Result<CertificateFiles, SiteError> {
+        self.state.certificates.write_renewed(directory)
     }
 
     /// Where the control listener is.

@@ -54,7 +54,9 @@ async fn each_wrong_certificate_is_seen_even_by_a_client_that_was_connected() {
     let client = client::client(&site);
     for (fault, cause) in [
         (Fault::ExpiredCertificate, "Expired"),
+        (Fault::FutureCertificate, "valid"),
         (Fault::OtherAuthority, "UnknownIssuer"),
+        (Fault::SameNameAuthority, "BadSignature"),
         (Fault::OtherName, "NotValidForName"),
         (Fault::ShortName, "NotValidForName"),
         (Fault::CommonNameOnly, "NotValidForName"),

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Held};
-use crate::destination::{Answer, Destination, Prepared, Trouble};
+use crate::destination::{Answer, Destination, Prepared, Trouble, TroubleKind};
 use crate::holds::Holds;
 use crate::letter;
 use crate::line_protocol::Lines;
@@ -218,11 +218,13 @@ impl Store {
         failures: u32,
     ) -> Result<(), Ended> {
         let wait: Duration = self.pace.wait(trouble.kind, failures);
+        let may_be_mended = trouble.kind == TroubleKind::Misconfigured;
         holds.failed(number, trouble);
         tokio::select! {
             biased;
             () = self.draining.cancelled() => Err(Ended),
             () = tokio::time::sleep(wait) => Ok(()),
+            () = self.destination.credentials_changed(), if may_be_mended => Ok(()),
         }
     }
 

@@ -11,7 +11,7 @@ use shared::subject::Subject;
 use shared::timestamp::Timestamp;
 
 use super::*;
-use crate::destination::{Refusal, TroubleKind};
+use crate::destination::Refusal;
 use crate::line_protocol::EncodedTags;
 use crate::point::{FieldValue, Point};
 

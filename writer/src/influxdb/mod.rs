@@ -8,7 +8,6 @@ mod create;
 mod request;
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,7 +16,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use shared::config;
+use shared::secret::Secret;
 use shared::timestamp::Timestamp;
+use shared::tls::{TlsError, client_config_of};
 use thiserror::Error;
 
 pub use answer::{Response, answer};
@@ -28,6 +29,8 @@ use crate::schema::Version;
 
 /// Connecting takes this long at most, so that an address that swallows packets is found out soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time between two looks at the file of a token that was refused.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest answer that is read: 3.x names every refused line and repeats it.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Headers that InfluxDB alone sends: 1.x the first two, 2.x the first three, 3.x the last.
@@ -53,21 +56,9 @@ pub struct InfluxDb {
 /// Why there can be no client.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// The file of the certificate authority cannot be read.
-    #[error("cannot read the certificate authority of InfluxDB in {}", path.display())]
-    AuthorityUnreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file of the certificate authority holds no certificate.
-    #[error("{} holds no certificate in PEM form", path.display())]
-    NoAuthority {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The file of the certificate authority cannot be used.
+    #[error("the certificate authority of InfluxDB (writer.influxdb.tls.ca) cannot be used")]
+    Authority(#[source] TlsError),
     /// The HTTP client cannot be made.
     #[error("cannot make an HTTP client for InfluxDB")]
     Client(#[source] reqwest::Error),
@@ -83,16 +74,10 @@ impl InfluxDb {
             .redirect(reqwest::redirect::Policy::none())
             // The environment is read in the configuration alone.
             .no_proxy();
-        if let Some(path) = &config.ca {
-            let pem = std::fs::read(path).map_err(|source| ConnectError::AuthorityUnreadable {
-                path: path.clone(),
-                source,
-            })?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|certificates| !certificates.is_empty())
-                .ok_or_else(|| ConnectError::NoAuthority { path: path.clone() })?;
-            builder = builder.tls_certs_only(certificates);
+        if config.ca.is_some() {
+            let tls = config::Tls { ca: config.ca.clone(), client: None };
+            let tls = client_config_of(&tls).map_err(ConnectError::Authority)?;
+            builder = builder.tls_backend_preconfigured(tls);
         }
         Ok(Self {
             client: builder.build().map_err(ConnectError::Client)?,
@@ -215,7 +200,14 @@ impl Destination for InfluxDb {
         {
             return Answer::Trouble(trouble);
         }
-        match self.send(body).await {
+        let used = self.request.secret();
+        let mut sent = self.send(body.clone()).await;
+        if matches!(&sent, Ok(response) if response.is_unauthorized())
+            && self.request.secret_now() != used
+        {
+            sent = self.send(body).await;
+        }
+        match sent {
             Ok(response) => answer(self.version(), self.address(), &response, Timestamp::now()),
             Err(trouble) => Answer::Trouble(trouble),
         }
@@ -226,6 +218,16 @@ impl Destination for InfluxDb {
         let prepared = create::create(self).await?;
         self.prepared.store(true, Ordering::Relaxed);
         Ok(prepared)
+    }
+
+    async fn credentials_changed(&self) {
+        let before = self.request.secret();
+        if !before.as_ref().is_some_and(Secret::is_from_file) {
+            return std::future::pending().await;
+        }
+        while self.request.secret() == before {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }
 

@@ -26,6 +26,15 @@ enum Auth {
     Token(&'static str, Secret),
 }
 
+impl Auth {
+    fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::None => None,
+            Self::Basic(_, secret) | Self::Token(_, secret) => Some(secret),
+        }
+    }
+}
+
 impl Request {
     /// The request for a configured InfluxDB.
     pub fn new(config: &config::InfluxDb) -> Self {
@@ -121,12 +130,25 @@ impl Request {
         self.authorized(client.post(join(&self.base, path)).json(body))
     }
 
+    /// What proves who we are, as its file holds it; none when nobody asks.
+    pub(super) fn secret(&self) -> Option<Secret> {
+        self.auth.secret().map(Secret::current)
+    }
+
+    /// The same, looked at in this moment.
+    pub(super) fn secret_now(&self) -> Option<Secret> {
+        self.auth.secret().map(Secret::current_now)
+    }
+
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.auth {
             Auth::None => request,
-            Auth::Basic(user, password) => request.basic_auth(user, Some(password.expose())),
+            Auth::Basic(user, password) => {
+                request.basic_auth(user, Some(password.current().expose()))
+            }
             // A token with a line break cannot be a header: the request fails when it is sent.
             Auth::Token(scheme, token) => {
+                let token = token.current();
                 request.header(AUTHORIZATION, format!("{scheme} {}", token.expose()))
             }
         }

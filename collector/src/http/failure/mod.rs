@@ -11,6 +11,7 @@ use std::time::Duration;
 use reqwest::header::LOCATION;
 use reqwest::{Response, StatusCode};
 use shared::event::Category;
+use shared::tls::Certificate;
 
 use super::Request;
 use super::resolver::LookupFailed;
@@ -77,12 +78,14 @@ impl Failure {
 }
 
 /// Where a request went, for what is said about its failure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Context<'a> {
     /// The server under whose name `collector.servers` says how to verify it.
     pub(super) server: Option<&'a str>,
     pub(super) host: &'a str,
     pub(super) address: Option<SocketAddr>,
+    /// The certificate that the host presented last, if it presented any.
+    pub(super) presented: Option<Certificate>,
 }
 
 /// The failure of a request that got no answer, or not the whole of it.

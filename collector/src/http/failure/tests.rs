@@ -3,7 +3,8 @@ use rustls::{AlertDescription, CertificateError};
 use super::*;
 
 fn context(server: Option<&str>) -> Context<'_> {
-    Context { server, host: "sense1:4747", address: Some(([10, 0, 0, 7], 4747).into()) }
+    let address = Some(([10, 0, 0, 7], 4747).into());
+    Context { server, host: "sense1:4747", address, presented: None }
 }
 
 fn of_io_kind(kind: ErrorKind, connecting: bool) -> Failure {

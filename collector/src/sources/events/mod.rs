@@ -64,8 +64,14 @@ pub(super) fn of_sessions(
     poll: &Poll,
     published: Published,
 ) -> Result<Vec<Unnumbered>, TooLarge> {
-    let Published { session_count, excluded_session_count, user_count, sessions, users } =
-        published;
+    let Published {
+        session_count,
+        excluded_session_count,
+        user_count,
+        user_id_key,
+        sessions,
+        users,
+    } = published;
     let event = |part, parts, sessions, users| {
         Event::Sessions(Sessions {
             server: endpoint.server.as_ref().clone(),
@@ -77,6 +83,7 @@ pub(super) fn of_sessions(
             session_count,
             excluded_session_count,
             user_count,
+            user_id_key: user_id_key.clone(),
             sessions,
             users,
         })

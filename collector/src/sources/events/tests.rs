@@ -23,6 +23,7 @@ fn published(sessions: usize, id_length: usize) -> Published {
         session_count: sessions as u64 + 2,
         excluded_session_count: 2,
         user_count: 3,
+        user_id_key: None,
         sessions: (0..sessions).map(session).collect(),
         users: vec!["LAB\\user0".to_owned(), "LAB\\user1".to_owned(), "LAB\\user2".to_owned()],
     }

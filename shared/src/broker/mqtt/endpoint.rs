@@ -1,10 +1,11 @@
 //! Where the broker is, and the options that every connection to it has in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rumqttc::v5::MqttOptions;
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use rustls::ClientConfig;
 
 use super::failure::Failure;
 use crate::config::{Mqtt, Tls};
@@ -36,14 +37,23 @@ const MAX_INFLIGHT: u16 = 16;
 pub(super) struct Endpoint {
     host: String,
     port: u16,
-    tls: Option<Tls>,
+    tls: Option<Arc<TlsOfBroker>>,
     username: Option<String>,
     password: Option<Secret>,
 }
 
+/// The files of TLS, and the configuration made of them as soon as they could be used; it looks at
+/// them again with each handshake.
+#[derive(Debug)]
+struct TlsOfBroker {
+    files: Tls,
+    config: OnceLock<Arc<ClientConfig>>,
+}
+
 impl Endpoint {
     pub(super) fn new(broker: &Mqtt) -> Self {
-        let tls = (broker.url.scheme() == "mqtts").then(|| broker.tls.clone());
+        let tls = (broker.url.scheme() == "mqtts")
+            .then(|| Arc::new(TlsOfBroker { files: broker.tls.clone(), config: OnceLock::new() }));
         let default_port = if tls.is_some() { TLS_PORT } else { PORT };
         Self {
             host: broker.url.host_str().unwrap_or_default().to_owned(),
@@ -59,8 +69,9 @@ impl Endpoint {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// The options of a client that leaves nothing at the broker. The certificates are read each
-    /// time, so that renewed ones are used from the next connection on.
+    /// The options of a client that leaves nothing at the broker. The password is that of its file
+    /// now, and the certificates are looked at in the handshake, so that what was renewed is used
+    /// from the next connection on.
     pub(super) async fn options(&self, client_id: &str) -> Result<MqttOptions, Failure> {
         let mut options = MqttOptions::new(client_id, &self.host, self.port);
         let mut network = NetworkOptions::new();
@@ -74,22 +85,29 @@ impl Endpoint {
             .set_max_packet_size(Some(MAX_PACKET_BYTES))
             .set_outgoing_inflight_upper_limit(MAX_INFLIGHT);
         if let Some(username) = &self.username {
-            let password = self.password.as_ref().map_or("", Secret::expose);
+            let password = self.password.as_ref().map(Secret::current);
+            let password = password.as_ref().map_or("", Secret::expose);
             options.set_credentials(username, password);
         }
         if let Some(tls) = &self.tls {
-            options.set_transport(transport(tls.clone()).await?);
+            options.set_transport(transport(tls).await?);
         }
         Ok(options)
     }
 }
 
-async fn transport(tls: Tls) -> Result<Transport, Failure> {
-    let loaded = tokio::task::spawn_blocking(move || client_config_of(&tls)).await;
+async fn transport(tls: &Arc<TlsOfBroker>) -> Result<Transport, Failure> {
+    let tls = Arc::clone(tls);
+    let loaded = tokio::task::spawn_blocking(move || match tls.config.get() {
+        Some(config) => Ok(Arc::clone(config)),
+        None => client_config_of(&tls.files)
+            .map(|config| Arc::clone(tls.config.get_or_init(|| Arc::new(config)))),
+    });
     let config = loaded
+        .await
         .map_err(|ended| Failure::new(ended.to_string()))?
         .map_err(|error| Failure::new(error.to_string()))?;
-    Ok(Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(config))))
+    Ok(Transport::tls_with_config(TlsConfiguration::Rustls(config)))
 }
 
 #[cfg(test)]

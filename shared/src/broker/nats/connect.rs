@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::link::{Link, LinkState};
+use super::login::Login;
 use super::settings::NatsSettings;
 use super::standing::Standing;
 use crate::config;
@@ -69,8 +70,7 @@ pub(super) async fn link(
     let servers: Vec<ServerAddr> =
         config.servers.iter().map(server_of).collect::<Result<_, _>>()?;
     let state = Arc::new(LinkState::new(address_words(&config.servers), Arc::clone(standing)));
-    let options = secured(config, ConnectOptions::new())?;
-    let options = authenticated(config, options).await?;
+    let options = secured(config, Login::new(config)?.options())?;
     let (events, attempts, over) = (Arc::clone(&state), Arc::clone(&state), ended.clone());
     let client = options
         .name(&settings.name)
@@ -131,23 +131,6 @@ fn secured(config: &config::Nats, options: ConnectOptions) -> Result<ConnectOpti
         Ok(tls) => options.tls_client_config(tls),
         Err(_no_authorities) => options,
     })
-}
-
-async fn authenticated(
-    config: &config::Nats,
-    mut options: ConnectOptions,
-) -> Result<ConnectOptions, ConnectError> {
-    if let Some(username) = &config.username {
-        let password = config.password.as_ref().map_or("", |password| password.expose());
-        options = options.user_and_password(username.clone(), password.to_owned());
-    }
-    if let Some(path) = &config.credentials_file {
-        options = options
-            .credentials_file(path)
-            .await
-            .map_err(|source| ConnectError::Credentials { path: path.clone(), source })?;
-    }
-    Ok(options)
 }
 
 /// The wait before an attempt, with jitter, so that programs do not come back in step.

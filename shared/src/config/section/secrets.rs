@@ -6,7 +6,7 @@ use config::ValueKind;
 
 use super::{Known, Section, Shape};
 use crate::config::lines::join;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretFileError};
 
 /// What is put after a key's name to name a file that holds its value.
 const FILE_SUFFIX: &str = "File";
@@ -105,14 +105,13 @@ impl Section<'_> {
             return Ok(None);
         }
         let read = self.reader.places.readable(Path::new(path)).and_then(|found| {
-            let read = std::fs::read_to_string(&found);
-            read.map_err(|error| {
-                format!("names {}, which cannot be read: {error}", found.display())
+            Secret::from_file(&found).map_err(|error| match error {
+                SecretFileError::Empty => format!("names {path}, which is empty"),
+                other => format!("names {}, which {other}", found.display()),
             })
         });
         let wrong = match read {
-            Ok(text) if text.trim().is_empty() => format!("names {path}, which is empty"),
-            Ok(text) => return Ok(Some(Secret::new(text.trim()))),
+            Ok(secret) => return Ok(Some(secret)),
             Err(wrong) => wrong,
         };
         self.problem(key, wrong, None);

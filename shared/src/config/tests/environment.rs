@@ -116,6 +116,23 @@ broker: {type: nats, nats: {username: me, passwordFile: nats}}
 }
 
 #[test]
+fn credentials_of_the_service_are_taken_for_secrets_and_certificates() {
+    let folder = Folder::new();
+    folder.write("password", "beside the file\n");
+    folder.write("credentials/password", "of the service\n");
+    folder.write("credentials/root.pem", "no certificate");
+    let credentials = folder.path("credentials");
+    let environment = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
+    let text = site_with("broker: {type: nats, nats: {username: me, passwordFile: password}}\n");
+    let config = folder.read(&text, &environment).unwrap().config;
+    let Transport::Nats(nats) = config.broker.transport else { panic!("no NATS") };
+    assert_eq!(nats.password.unwrap().expose(), "of the service");
+    let certificates = config.collector.certificates.unwrap();
+    assert_eq!(certificates.ca, credentials.join("root.pem"));
+    assert_eq!(certificates.cert, folder.path("client.pem"));
+}
+
+#[test]
 fn a_variable_that_matches_nothing_is_a_mistake() {
     let environment = [("FOOTMAN__APP_NAMES__HOSTS_IP", "a")];
     let error = Folder::new().read(SITE, &environment).unwrap_err();

@@ -50,10 +50,15 @@ fn hashed_user_ids_need_a_key() {
         ["collector.userIdKeyFile: is missing: userIds is hmac, which needs a key"]
     );
     let folder = Folder::new();
-    folder.write("key", "k\n");
+    folder.write("key", "0123456789abcde\n");
+    let text = site_with("collector: {userIds: hmac, userIdKeyFile: key}\n");
+    let error = folder.read(&text, &[]).unwrap_err();
+    assert_eq!(error.problems[0].wrong, "names a file whose key has 15 bytes");
+    assert!(error.to_string().contains("footman secrets --out"), "{error}");
+    folder.write("key", "0123456789abcdef\n");
     let text = site_with("collector: {userIds: hmac, userIdKeyFile: key}\n");
     let read = folder.read(&text, &[]).unwrap().config.collector.user_ids;
-    assert_eq!(read, UserIds::Hmac { key: "k".into() });
+    assert_eq!(read, UserIds::Hmac { key: "0123456789abcdef".into() });
     let text = site_with("collector: {userIds: drop, userIdKeyFile: nowhere}\n");
     assert_eq!(config(&text).collector.user_ids, UserIds::Drop);
 }

@@ -30,7 +30,7 @@ collector:
   cert: {{passphraseFile: secret}}
   predecessorTopics: {{username: u, password: MARKER}}
   userIds: hmac
-  userIdKeyFile: secret
+  userIdKeyFile: key
   http: {{passwordHash: $argon2id$MARKER}}
   heartbeat: {heartbeat}
 writer:
@@ -48,6 +48,7 @@ writer:
 fn folder() -> Folder {
     let folder = Folder::new();
     folder.write("secret", MARKER);
+    folder.write("key", &MARKER.repeat(3));
     folder
 }
 

@@ -210,6 +210,11 @@ impl Response {
         matches!(self.status, 404 | 405)
     }
 
+    /// Whether it is refused who we are: perhaps somebody else since the last look.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+
     /// InfluxDB's words, or the beginning of whatever the body is.
     pub(super) fn words(&self) -> String {
         let body = self.error_body();
