@@ -19,6 +19,7 @@ pub mod program;
 mod prometheus;
 mod recorder;
 mod rhythm;
+mod roster;
 mod run;
 mod schedule;
 mod sources;

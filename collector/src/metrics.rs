@@ -39,8 +39,17 @@ pub struct Metrics {
     ended: Counter,
     failed: Counter,
     began: Instant,
+    polling: Mutex<Option<Polling>>,
     last_ended: Mutex<Option<Instant>>,
     last_recorded: Mutex<Option<Instant>>,
+}
+
+/// What is known of the endpoints that are polled now.
+#[derive(Clone, Copy, Debug)]
+struct Polling {
+    longest_interval: Duration,
+    /// When the first of them began, after a time without any.
+    since: Instant,
 }
 
 fn histogram() -> Histogram {
@@ -58,6 +67,7 @@ impl Default for Metrics {
             ended: Counter::default(),
             failed: Counter::default(),
             began: Instant::now(),
+            polling: Mutex::default(),
             last_ended: Mutex::default(),
             last_recorded: Mutex::default(),
         }
@@ -133,9 +143,25 @@ impl Metrics {
         since(&self.last_recorded)
     }
 
-    /// Time since counting began.
+    /// Time since counting began, or since something is polled again.
     pub fn since_start(&self) -> Duration {
-        self.began.elapsed()
+        self.polling().map_or(self.began, |polling| polling.since).elapsed()
+    }
+
+    /// The longest time between two ticks of one endpoint; none when nothing is polled.
+    pub fn longest_interval(&self) -> Option<Duration> {
+        self.polling().map(|polling| polling.longest_interval)
+    }
+
+    /// Tells what is polled from now on.
+    pub(crate) fn polls_every(&self, longest_interval: Option<Duration>) {
+        let mut polling = self.polling.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = polling.map_or_else(Instant::now, |polling| polling.since);
+        *polling = longest_interval.map(|longest_interval| Polling { longest_interval, since });
+    }
+
+    fn polling(&self) -> Option<Polling> {
+        *self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn sent(&self, lateness: Duration) {

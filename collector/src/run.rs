@@ -1,33 +1,28 @@
-//! The collector as a whole: endpoints from the configuration, a task for each, and the end.
+//! The collector as a whole: endpoints from the configuration, the roster that polls them, and the
+//! end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared::config::{Config, UserIds};
 use shared::envelope::Origin;
-use shared::event::Source;
-use shared::outbox::{OpenTick, Outbox};
+use shared::outbox::Outbox;
 use shared::readiness::Readiness;
 use shared::timestamp::PollClock;
 use shared::tls::Verification;
 use thiserror::Error;
-use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::endpoint::{BadHost, Endpoint, endpoints, is_address};
+use crate::endpoint::{BadHost, Endpoint, Polled, endpoints, is_address};
 use crate::failing::Failing;
 use crate::http::{ClientSettings, Clients};
 use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::permits::Permits;
-use crate::poll::{Poller, Site, connections};
+use crate::poll::Site;
 use crate::recorder::{Recorder, RecorderParts};
-use crate::rhythm::Rhythm;
-use crate::schedule;
+use crate::roster::Roster;
 use crate::sources::{Meaning, request};
 
 /// Of `shutdownGrace`, the share that polls in hand may use; the rest is for what follows them:
@@ -72,7 +67,8 @@ pub enum RunError {
 pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Result<(), RunError> {
     let CollectorContext { config, outbox, origin, readiness, metrics, latest } = context;
     let xrfkey = request::xrfkey();
-    let endpoints = endpoints(&config.collector, &config.broker.topic_prefix, &xrfkey)
+    let servers = Polled::of_file(&config.collector);
+    let endpoints = endpoints(&config.collector, &servers, &config.broker.topic_prefix, &xrfkey)
         .map_err(|error: BadHost| RunError::Host(error.into()))?;
     announce(&config, &endpoints);
 
@@ -98,93 +94,20 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
         meaning,
         outbox: outbox.clone(),
         metrics,
+        xrfkey,
         stop: stop.clone(),
     });
-    let pollers: Vec<Arc<Poller>> = endpoints
-        .into_iter()
-        .map(|endpoint| Arc::new(Poller::new(endpoint, &xrfkey, Arc::clone(&site))))
-        .collect();
-    tell_interrupted(&outbox, &pollers).await;
-
-    let polls = TaskTracker::new();
-    let mut tasks = begin(&pollers, &polls, &stop);
+    let mut roster = Roster::new(Arc::clone(&site), outbox.open_ticks().to_vec());
+    roster.apply(endpoints).await;
+    roster.settle_unknown().await;
     tokio::spawn(async move { failing.summarize(done).await });
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
-        Some(_ended) = tasks.join_next() => {
-            if stop.is_cancelled() { Ok(()) } else { Err(RunError::TaskEnded) }
-        }
+        () = roster.fault() => if stop.is_cancelled() { Ok(()) } else { Err(RunError::TaskEnded) },
     };
     stop.cancel();
-    drain(tasks, &polls, config.shutdown_grace.mul_f64(POLLS_SHARE)).await;
-    for poller in &pollers {
-        poller.close().await;
-    }
+    roster.drain(config.shutdown_grace.mul_f64(POLLS_SHARE)).await;
     ended
-}
-
-/// Begins a task for each endpoint; those of one API share an interval and are spread over it.
-fn begin(pollers: &[Arc<Poller>], polls: &TaskTracker, stop: &CancellationToken) -> JoinSet<()> {
-    let connections = connections(pollers);
-    let mut totals: BTreeMap<Source, usize> = BTreeMap::new();
-    for poller in pollers {
-        *totals.entry(poller.endpoint().source).or_default() += 1;
-    }
-    let mut begun: BTreeMap<Source, usize> = BTreeMap::new();
-    let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    for poller in pollers {
-        let source = poller.endpoint().source;
-        let index = begun.entry(source).or_default();
-        let total = totals.get(&source).copied().unwrap_or(1);
-        let rhythm = Rhythm::new(poller.endpoint().interval, *index, total, connections);
-        *index += 1;
-        let poller = Arc::clone(poller);
-        tasks.spawn(schedule::keep(poller, rhythm, start, polls.clone(), stop.clone()));
-    }
-    tasks
-}
-
-async fn drain(mut tasks: JoinSet<()>, polls: &TaskTracker, grace: Duration) {
-    polls.close();
-    let ending = async {
-        while tasks.join_next().await.is_some() {}
-        polls.wait().await;
-    };
-    if tokio::time::timeout(grace, ending).await.is_err() {
-        warn!(
-            open = polls.len(),
-            "Polls are still open after half of shutdownGrace; the next start tells of them."
-        );
-    }
-}
-
-/// Tells of the ticks that were open when the process before this one was killed.
-async fn tell_interrupted(outbox: &Outbox, pollers: &[Arc<Poller>]) {
-    let mut telling = JoinSet::new();
-    for tick in outbox.open_ticks() {
-        let poller = pollers.iter().find(|poller| poller.endpoint().key == tick.endpoint);
-        let (poller, outbox, tick) = (poller.cloned(), outbox.clone(), tick.clone());
-        // Together, so that they share a commit.
-        telling.spawn(async move {
-            match poller {
-                Some(poller) => poller.interrupted(&tick).await,
-                None => settle_unknown(&outbox, &tick).await,
-            }
-        });
-    }
-    while telling.join_next().await.is_some() {}
-}
-
-async fn settle_unknown(outbox: &Outbox, tick: &OpenTick) {
-    warn!(
-        endpoint = tick.endpoint,
-        ticks = tick.ticks,
-        "Polls were open when the collector was stopped, and the endpoint is no longer configured."
-    );
-    if let Err(error) = outbox.append(Vec::new(), Some(&tick.endpoint)).await {
-        warn!(%error, "The mark of an open poll cannot be settled.");
-    }
 }
 
 fn meaning(config: &Config) -> Meaning {
