@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app_store;
+pub mod discovery;
 mod endpoint;
 mod failing;
 #[doc(hidden)]
@@ -14,6 +15,7 @@ mod outcome;
 mod pages;
 mod parts;
 mod permits;
+mod plan;
 mod poll;
 pub mod program;
 mod prometheus;

@@ -11,6 +11,8 @@ use prometheus_client::registry::{Registry, Unit};
 use shared::event::{Category, Source};
 use tokio::time::Instant;
 
+use crate::discovery::DiscoveryMetrics;
+
 /// Upper bounds of the histograms, in seconds: from a poll in one's own network to the timeout.
 const SECONDS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -38,6 +40,7 @@ pub struct Metrics {
     rejected: Family<SourceLabels, Counter>,
     ended: Counter,
     failed: Counter,
+    discovery: DiscoveryMetrics,
     began: Instant,
     polling: Mutex<Option<Polling>>,
     last_ended: Mutex<Option<Instant>>,
@@ -66,6 +69,7 @@ impl Default for Metrics {
             rejected: Family::default(),
             ended: Counter::default(),
             failed: Counter::default(),
+            discovery: DiscoveryMetrics::default(),
             began: Instant::now(),
             polling: Mutex::default(),
             last_ended: Mutex::default(),
@@ -105,6 +109,16 @@ impl Metrics {
             "Fields dropped because they were missing, absurd or not readable",
             self.rejected.clone(),
         );
+    }
+
+    /// Adds the metrics of discovery, where it is enabled.
+    pub fn register_discovery(&self, registry: &mut Registry) {
+        self.discovery.register(registry);
+    }
+
+    /// What is counted about discovery.
+    pub fn discovery(&self) -> &DiscoveryMetrics {
+        &self.discovery
     }
 
     /// Ticks that ended, with a result or with a failed poll.
@@ -223,6 +237,9 @@ mod tests {
         let metrics = Metrics::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
+        metrics.register_discovery(&mut registry);
+        metrics.discovery().polls(6);
+        metrics.discovery().failed();
         metrics.ended(Source::Health, None, 1);
         metrics.ended(Source::Sessions, Some(&Category::SKIPPED), 2);
         metrics.polled(Source::Health, Duration::from_millis(3));
@@ -238,6 +255,9 @@ mod tests {
             "collector_poll_lateness_seconds_count 1",
             "collector_rejected_fields_total{source=\"health\"} 4",
             "collector_unrecorded_ticks_total 5",
+            "collector_discovered_servers 6",
+            "collector_discovery_last_success_timestamp_seconds 0.0",
+            "collector_discovery_failures_total 1",
         ] {
             assert!(text.contains(line), "{line} is not in:\n{text}");
         }

@@ -286,6 +286,15 @@ fn verified_by(
     }
 }
 
+/// The ways of verifying that servers may need which are not known yet.
+pub(crate) fn verifications(collector: &config::Collector) -> BTreeSet<Verification> {
+    /// One host of either kind: a name, and an address.
+    const HOSTS: [&str; 2] = ["sense1", "127.0.0.1"];
+    let said = || collector.server_tls.values().map(Some).chain([None]);
+    let of = |host| said().map(move |said| verified_by(collector, said, host));
+    HOSTS.into_iter().flat_map(of).collect()
+}
+
 /// Whether a `host:port` names an IP address.
 pub(crate) fn is_address(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok() || bare(host).parse::<IpAddr>().is_ok()

@@ -135,16 +135,13 @@ pub(super) fn read(root: &Section<'_>, uptime_monitor: Option<UptimeMonitor>) ->
     let repository = read_repository(root.section("appNames"), own.own_section("discovery"));
     let said = servers::read_said(&own, repository.discovery.is_some());
     let site = servers::read(root.section("serversToMonitor"), sessions.is_some(), &said.tls);
-    let discovery = match repository.discovery {
-        Some(found) => {
-            servers::check_namings(&own, &said.namings, &site.servers);
-            warn_of_tags(&own, &found, &said.namings, &site.defined_tags);
-            Some(Discovery { namings: said.namings, ..found })
-        }
-        None => {
-            servers::check_names(&own, &said.tls, &site.servers);
-            None
-        }
+    let discovery = if let Some(found) = repository.discovery {
+        servers::check_namings(&own, &said.namings, &site.servers);
+        warn_of_tags(&own, &found, &said.namings, &site.defined_tags);
+        Some(Discovery { namings: said.namings, ..found })
+    } else {
+        servers::check_names(&own, &said.tls, &site.servers);
+        None
     };
     let polls_anything =
         !site.servers.is_empty() || repository.app_names.is_some() || discovery.is_some();
