@@ -85,7 +85,7 @@ fn tags_of_discovered_servers_are_compared_with_the_definition() {
             "collector.{key}: the tag \"{tag}\" is not in serversToMonitor.serverTagsDefinition"
         )
     };
-    assert_eq!(warnings(&text), [said("servers", "y"), said("discovery", "b")]);
+    assert_eq!(warnings(&text), [said("discovery", "b"), said("servers", "y")]);
 }
 
 #[test]
