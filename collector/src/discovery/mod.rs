@@ -28,6 +28,7 @@ pub(crate) use follow::Follower;
 pub(crate) use kept::Kept;
 pub use metrics::DiscoveryMetrics;
 
+use crate::endpoint::Polled;
 use crate::http::{ClientSettings, Clients};
 
 /// What one question found.
@@ -76,6 +77,11 @@ impl Found {
         Self { servers, left_out, notes, choice, repository }
     }
 
+    /// All that would be polled: the servers of the file, and those that were found.
+    pub(crate) fn polled(&self, collector: &config::Collector) -> Vec<Polled> {
+        self.choice.with_file(collector)
+    }
+
     /// The servers as entries of `serversToMonitor.servers`, to paste into a configuration.
     pub fn as_yaml(&self) -> String {
         yaml::of(&self.choice, &self.repository)
@@ -100,6 +106,16 @@ pub async fn discover(config: &Config) -> Result<Found, NotFound> {
     let reading = asker.ask(&Clients::start(clients, done).await).await?;
     let choice = choose(&config.collector, &settings, &reading.nodes);
     Ok(Found::new(choice, reading.notes, asker.endpoint().host.clone()))
+}
+
+/// What three answers of the repository make of a site, for checks that feed them with anything.
+pub(crate) fn read(lists: [&[u8]; 3], collector: &config::Collector) -> Option<Found> {
+    let [nodes, engines, proxies] = lists;
+    let (engines, proxies) = (answers::engines(engines).ok()?, answers::proxies(proxies).ok()?);
+    let reading = answers::join(answers::nodes(nodes).ok()?, &engines, &proxies);
+    let settings = settings(collector)?;
+    let choice = choose(collector, &settings, &reading.nodes);
+    Some(Found::new(choice, reading.notes, settings.host))
 }
 
 /// How the repository is asked: as `collector.discovery` says, or with its defaults where app

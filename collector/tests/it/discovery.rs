@@ -189,7 +189,7 @@ async fn a_start_without_the_repository_polls_what_was_known() {
     let kept = std::fs::read_to_string(directory.path().join("discovered.json")).unwrap();
     assert!(kept.contains("\"version\": 1") && kept.contains("/sales/emea"), "{kept}");
 
-    site.set_fault(0, Endpoint::Repository, Some(Fault::Hang)).await.unwrap();
+    site.set_fault(0, Endpoint::Repository, Some(Fault::Refused)).await.unwrap();
     let outbox = open(directory.path(), 1 << 30).await;
     // What the file says is obeyed at once.
     let config = discovering(&site, SECOND, "{sense2: {name: Sales}}", "[sense1]");
@@ -209,7 +209,7 @@ async fn a_start_without_the_repository_polls_what_was_known() {
     let mut running = Running::over(discovering(&site, SECOND, "{}", "[]"), outbox, directory);
     let readiness = running.readiness.clone();
     let why = || readiness.report().dependencies.get("repository")?.why.clone();
-    eventually(|| why().is_some_and(|why| why.contains("no answer within"))).await;
+    eventually(|| why().is_some_and(|why| why.contains("nothing listens at"))).await;
     site.clear_faults().await.unwrap();
     running.next(|envelope| is_health(envelope) && envelope.subject == "sense1").await;
     running.stop().await;

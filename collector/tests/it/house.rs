@@ -50,7 +50,7 @@ pub(crate) fn discovering(site: &Site, interval: Duration, own: &str, exclude: &
     let files = site.certificate_files();
     let [client, key, root] =
         [&files.client, &files.client_key, &files.root].map(|path| path.display());
-    let (ms, central) = (interval.as_millis(), site.servers()[0].address());
+    let (ms, central) = (interval.as_millis(), site.server(0).unwrap().address());
     let mut config = config_of(&format!(
         "Butler-SOS:
   cert: {{clientCert: {client}, clientCertKey: {key}, clientCertCA: {root}}}
