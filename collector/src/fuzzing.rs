@@ -3,18 +3,20 @@
 //! Hidden, since it is no interface: it opens to the tests what the pollers do, and adds nothing.
 
 use std::fmt;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use shared::config::{ExcludedUser, UserIds};
+use shared::config::{AppNames, Collector, ExcludedUser, UserIds, from_text};
 use shared::envelope::{Origin, Unnumbered};
 use shared::event::{Category, Poll, Server, Source};
 use shared::subject::{Subject, Token};
 use shared::timestamp::Timestamp;
 use shared::tls::Verification;
 
-use crate::endpoint::Endpoint;
+use crate::discovery::{self, Found};
+use crate::endpoint::{self, Endpoint};
 use crate::sources::{self, Meaning, Observation, TooLarge};
 
 /// Directory and id of the user who is left out.
@@ -91,6 +93,37 @@ impl Answers {
             .map_err(|TooLarge| Refused::TooLarge)?;
         Ok(events.into_iter().zip(1..).map(numbered).collect())
     }
+}
+
+/// What three answers of the repository make the collector poll.
+#[derive(Debug)]
+pub struct Discovered {
+    /// What was found.
+    pub found: Found,
+    /// The addresses of all polls, without their queries.
+    pub urls: Vec<String>,
+}
+
+/// A site whose repository is known, and nothing else.
+static SITE: LazyLock<Option<Collector>> = LazyLock::new(|| {
+    let text = "Butler-SOS:\n  userSessions: { enableSessionExtract: true }\n";
+    let collector = from_text(text, Path::new("fuzzing.yaml"), []).ok()?.config.collector;
+    let interval = collector.health_interval;
+    let repository = AppNames { interval, host: "sense1".to_owned(), port: 4242 };
+    Some(Collector { app_names: Some(repository), ..collector })
+});
+
+/// Reads the repository's lists of nodes, engine services and proxy services.
+///
+/// # Errors
+/// A host that makes no URL, which should have been left out when the lists were read.
+pub fn discovered(lists: [&[u8]; 3]) -> Result<Option<Discovered>, Box<dyn std::error::Error>> {
+    let collector = SITE.as_ref().ok_or("the configuration of these checks is wrong")?;
+    let Some(found) = discovery::read(lists, collector) else { return Ok(None) };
+    let servers = found.polled(collector);
+    let endpoints = endpoint::endpoints(collector, &servers, "qliksense", "key")?;
+    let urls = endpoints.iter().map(Endpoint::shown_url).collect();
+    Ok(Some(Discovered { found, urls }))
 }
 
 fn numbered((event, sequence): (Unnumbered, u64)) -> Bytes {

@@ -41,6 +41,7 @@ pub enum Dishonest {
 #[derive(Debug)]
 pub struct CollectorHonesty {
     metrics: Arc<Metrics>,
+    /// Of what the file has polled, which is polled whatever is found besides.
     longest_interval: Option<Duration>,
     outbox: Outbox,
     forwarded: Option<Arc<Forwarded>>,
@@ -67,7 +68,7 @@ impl CollectorHonesty {
         };
         Signs {
             since_start: self.metrics.since_start(),
-            longest_interval: self.longest_interval,
+            longest_interval: self.longest_interval.max(self.metrics.longest_interval()),
             since_tick: self.metrics.since_last_tick(),
             since_recorded: self.metrics.since_last_recorded(),
             forwarding: self.forwarded.as_ref().map(forwarding),
@@ -98,8 +99,11 @@ impl Signs {
     fn judge(&self) -> Result<(), Dishonest> {
         let longest = self.longest_interval.unwrap_or_default();
         let allowed = longest.saturating_mul(INTERVALS).max(ALWAYS_ALLOWED);
-        // What has not happened yet may take as long after the start.
-        let since = |moment: Option<Duration>| moment.unwrap_or(self.since_start);
+        // What has not happened yet may take as long after the start; and what happened before a
+        // time without anything to poll says nothing.
+        let since = |moment: Option<Duration>| {
+            moment.map_or(self.since_start, |moment| moment.min(self.since_start))
+        };
         let too_long = |moment| Some(since(moment)).filter(|since| *since > allowed);
         if self.longest_interval.is_some() {
             if let Some(since) = too_long(self.since_tick) {
@@ -167,6 +171,12 @@ mod tests {
         assert_eq!(young.judge(), Ok(()));
         let old = Signs { since_start: 121 * SECOND, ..young };
         assert_eq!(old.judge(), Err(Dishonest::NoTick(121 * SECOND)));
+    }
+
+    #[test]
+    fn what_was_long_before_the_start_counts_from_it() {
+        let again = Signs { since_start: SECOND, since_tick: Some(9_000 * SECOND), ..GOOD };
+        assert_eq!(again.judge(), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app_store;
+pub mod discovery;
 mod endpoint;
 mod failing;
 #[doc(hidden)]
@@ -14,11 +15,13 @@ mod outcome;
 mod pages;
 mod parts;
 mod permits;
+mod plan;
 mod poll;
 pub mod program;
 mod prometheus;
 mod recorder;
 mod rhythm;
+mod roster;
 mod run;
 mod schedule;
 mod sources;

@@ -12,6 +12,8 @@ use shared::event::{Category, Source};
 use shared::tls::Presented;
 use tokio::time::Instant;
 
+use crate::discovery::DiscoveryMetrics;
+
 /// Upper bounds of the histograms, in seconds: from a poll in one's own network to the timeout.
 const SECONDS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -39,10 +41,20 @@ pub struct Metrics {
     rejected: Family<SourceLabels, Counter>,
     ended: Counter,
     failed: Counter,
+    discovery: DiscoveryMetrics,
     began: Instant,
+    polling: Mutex<Option<Polling>>,
     last_ended: Mutex<Option<Instant>>,
     last_recorded: Mutex<Option<Instant>>,
     presented: Presented,
+}
+
+/// What is known of the endpoints that are polled now.
+#[derive(Clone, Copy, Debug)]
+struct Polling {
+    longest_interval: Duration,
+    /// When the first of them began, after a time without any.
+    since: Instant,
 }
 
 fn histogram() -> Histogram {
@@ -59,7 +71,9 @@ impl Default for Metrics {
             rejected: Family::default(),
             ended: Counter::default(),
             failed: Counter::default(),
+            discovery: DiscoveryMetrics::default(),
             began: Instant::now(),
+            polling: Mutex::default(),
             last_ended: Mutex::default(),
             last_recorded: Mutex::default(),
             presented: Presented::default(),
@@ -105,6 +119,16 @@ impl Metrics {
         &self.presented
     }
 
+    /// Adds the metrics of discovery, where it is enabled.
+    pub fn register_discovery(&self, registry: &mut Registry) {
+        self.discovery.register(registry);
+    }
+
+    /// What is counted about discovery.
+    pub fn discovery(&self) -> &DiscoveryMetrics {
+        &self.discovery
+    }
+
     /// Ticks that ended, with a result or with a failed poll.
     pub fn ticks_ended(&self) -> u64 {
         self.ended.get()
@@ -141,9 +165,25 @@ impl Metrics {
         since(&self.last_recorded)
     }
 
-    /// Time since counting began.
+    /// Time since counting began, or since something is polled again.
     pub fn since_start(&self) -> Duration {
-        self.began.elapsed()
+        self.polling().map_or(self.began, |polling| polling.since).elapsed()
+    }
+
+    /// The longest time between two ticks of one endpoint; none when nothing is polled.
+    pub fn longest_interval(&self) -> Option<Duration> {
+        self.polling().map(|polling| polling.longest_interval)
+    }
+
+    /// Tells what is polled from now on.
+    pub(crate) fn polls_every(&self, longest_interval: Option<Duration>) {
+        let mut polling = self.polling.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = polling.map_or_else(Instant::now, |polling| polling.since);
+        *polling = longest_interval.map(|longest_interval| Polling { longest_interval, since });
+    }
+
+    fn polling(&self) -> Option<Polling> {
+        *self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn sent(&self, lateness: Duration) {
@@ -205,6 +245,9 @@ mod tests {
         let metrics = Metrics::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
+        metrics.register_discovery(&mut registry);
+        metrics.discovery().polls(6);
+        metrics.discovery().failed();
         metrics.ended(Source::Health, None, 1);
         metrics.ended(Source::Sessions, Some(&Category::SKIPPED), 2);
         metrics.polled(Source::Health, Duration::from_millis(3));
@@ -220,6 +263,9 @@ mod tests {
             "collector_poll_lateness_seconds_count 1",
             "collector_rejected_fields_total{source=\"health\"} 4",
             "collector_unrecorded_ticks_total 5",
+            "collector_discovered_servers 6",
+            "collector_discovery_last_success_timestamp_seconds 0.0",
+            "collector_discovery_failures_total 1",
         ] {
             assert!(text.contains(line), "{line} is not in:\n{text}");
         }

@@ -3,12 +3,15 @@
 //! The order matters: a permit first, so that lateness shows the wait; then the mark in the
 //! outbox, so that a kill during the request is found at the next start; then the request. The
 //! permit is given back before the outcome is written.
+//!
+//! What is asked may be replaced while the schedule goes on: a poll in hand ends as it was begun,
+//! and the next tick asks the new one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use shared::event::{Category, Source};
+use shared::event::Category;
 use shared::outbox::{OpenTick, Outbox};
 use shared::timestamp::PollClock;
 use tokio::time::Instant;
@@ -32,32 +35,51 @@ pub(crate) struct Site {
     pub(crate) recorder: Recorder,
     pub(crate) outbox: Outbox,
     pub(crate) metrics: Arc<Metrics>,
+    /// The key against cross-site requests.
+    pub(crate) xrfkey: String,
     pub(crate) stop: CancellationToken,
 }
 
 /// One endpoint, with what is remembered about it between its polls.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    endpoint: Endpoint,
-    headers: HeaderMap,
+    target: Mutex<Arc<Target>>,
     suspicion: Suspicion,
     gap: Gap,
     site: Arc<Site>,
 }
 
+/// What is asked at a tick.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) endpoint: Endpoint,
+    headers: HeaderMap,
+}
+
 impl Poller {
-    pub(crate) fn new(endpoint: Endpoint, xrfkey: &str, site: Arc<Site>) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, site: Arc<Site>) -> Self {
         Self {
-            headers: request::headers(&endpoint, xrfkey),
-            endpoint,
+            target: Mutex::new(Arc::new(Target::of(endpoint, &site))),
             suspicion: Suspicion::default(),
             gap: Gap::default(),
             site,
         }
     }
 
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    /// What the next tick asks.
+    pub(crate) fn target(&self) -> Arc<Target> {
+        Arc::clone(&self.target.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks something else from the next tick on, under the same key; says whether it is different.
+    pub(crate) fn replace(&self, endpoint: Endpoint) -> bool {
+        if self.target().endpoint == endpoint {
+            return false;
+        }
+        let target = Arc::new(Target::of(endpoint, &self.site));
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
+        self.suspicion.set(false);
+        true
     }
 
     /// Tells of the ticks that were open when the process before this one was killed.
@@ -72,16 +94,16 @@ impl Poller {
             settles: true,
             result: Err(Failure::new(Category::INTERRUPTED, message)),
         };
-        self.site.recorder.record(&self.endpoint, &self.gap, ended).await;
+        self.site.recorder.record(&self.target().endpoint, &self.gap, ended).await;
     }
 
     /// Tells what the outbox did not take, as far as it takes it now.
     pub(crate) async fn close(&self) {
-        self.site.recorder.close(&self.endpoint, &self.gap).await;
+        self.site.recorder.close(&self.target().endpoint, &self.gap).await;
     }
 
     /// The end of ticks for which no request was sent.
-    async fn unsent(&self, tick: Tick, ticks: u64, failure: Failure) {
+    async fn unsent(&self, target: &Target, tick: Tick, ticks: u64, failure: Failure) {
         let ended = Ended {
             time: self.site.clock.tick(tick.scheduled),
             scheduled: tick.scheduled,
@@ -92,11 +114,11 @@ impl Poller {
             settles: false,
             result: Err(failure),
         };
-        self.site.recorder.record(&self.endpoint, &self.gap, ended).await;
+        self.site.recorder.record(&target.endpoint, &self.gap, ended).await;
     }
 
-    async fn send(&self, tick: Tick) -> Result<Ended, Failure> {
-        let site = &self.site;
+    async fn send(&self, target: &Target, tick: Tick) -> Result<Ended, Failure> {
+        let (site, endpoint) = (&self.site, &target.endpoint);
         let permit = tokio::select! {
             biased;
             permit = site.permits.acquire(&self.suspicion) => permit,
@@ -106,28 +128,28 @@ impl Poller {
             let message = "the collector was stopped before the request could be sent";
             return Err(Failure::new(Category::INTERRUPTED, message));
         };
-        let client = site.clients.client(&self.endpoint.verification)?;
+        let client = site.clients.client(&endpoint.verification)?;
         let request = Request {
-            url: &self.endpoint.url,
-            headers: &self.headers,
-            timeout: self.endpoint.timeout,
-            limit: sources::limit(self.endpoint.source),
-            host: &self.endpoint.host,
-            server: self.endpoint.verified_as.as_deref(),
+            url: &endpoint.url,
+            headers: &target.headers,
+            timeout: endpoint.timeout,
+            limit: sources::limit(endpoint.source),
+            host: &endpoint.host,
+            server: endpoint.verified_as.as_deref(),
         };
         let time = site.clock.now();
-        site.outbox.tick_started(&self.endpoint.key, time).await;
+        site.outbox.tick_started(&endpoint.key, time).await;
         let sent = Instant::now();
         site.metrics.sent(sent.saturating_duration_since(tick.due));
-        let verification = &self.endpoint.verification;
+        let verification = &endpoint.verification;
         let answer = http::get(&site.clients, &client, verification, &request).await;
         let duration = sent.elapsed();
         drop(permit);
         let timed_out = |failure: &Failure| failure.category == Category::TIMEOUT;
         self.suspicion.set(answer.as_ref().err().is_some_and(timed_out));
-        site.metrics.polled(self.endpoint.source, duration);
+        site.metrics.polled(endpoint.source, duration);
         let bytes = answer.as_ref().ok().map(|body| body.len() as u64);
-        let decode = |body: bytes::Bytes| site.meaning.decode(self.endpoint.source, &body);
+        let decode = |body: bytes::Bytes| site.meaning.decode(endpoint.source, &body);
         Ok(Ended {
             time,
             scheduled: tick.scheduled,
@@ -140,11 +162,18 @@ impl Poller {
     }
 }
 
+impl Target {
+    fn of(endpoint: Endpoint, site: &Site) -> Self {
+        Self { headers: request::headers(&endpoint, &site.xrfkey), endpoint }
+    }
+}
+
 impl Work for Poller {
     async fn poll(self: Arc<Self>, tick: Tick) {
-        match self.send(tick).await {
-            Ok(ended) => self.site.recorder.record(&self.endpoint, &self.gap, ended).await,
-            Err(failure) => self.unsent(tick, 1, failure).await,
+        let target = self.target();
+        match self.send(&target, tick).await {
+            Ok(ended) => self.site.recorder.record(&target.endpoint, &self.gap, ended).await,
+            Err(failure) => self.unsent(&target, tick, 1, failure).await,
         }
     }
 
@@ -153,15 +182,7 @@ impl Work for Poller {
             Skipped::Busy => "the poll before still waits or runs",
             Skipped::Stalled => "the collector stood still while it was due",
         };
-        self.unsent(tick, ticks, Failure::new(Category::SKIPPED, message)).await;
+        let failure = Failure::new(Category::SKIPPED, message);
+        self.unsent(&self.target(), tick, ticks, failure).await;
     }
-}
-
-/// How many connections the first round makes: one for each host of an API.
-pub(crate) fn connections(pollers: &[Arc<Poller>]) -> usize {
-    let hosts: std::collections::BTreeSet<(Source, &str)> = pollers
-        .iter()
-        .map(|poller| (poller.endpoint.source, poller.endpoint.host.as_str()))
-        .collect();
-    hosts.len()
 }

@@ -79,6 +79,9 @@ pub struct Collecting {
 pub fn collect(frame: &mut Frame, process: &str, outbox: &Outbox) -> Collecting {
     let metrics = Arc::new(Metrics::default());
     metrics.register(&mut frame.registry);
+    if frame.config.collector.discovery.is_some() {
+        metrics.register_discovery(&mut frame.registry);
+    }
     let latest = Arc::new(Latest::default());
     let origin = Origin::new(process, frame.instance.name());
     let context = CollectorContext {

@@ -141,6 +141,12 @@ impl Recorder {
         }
     }
 
+    /// Forgets what was shown of an endpoint that is polled no longer, or is another one now.
+    pub(crate) fn forget(&self, endpoint: &str) {
+        self.latest.forget(endpoint);
+        self.failing.forget(endpoint);
+    }
+
     /// The events of an answer, and what is shown of it.
     fn entries(
         &self,

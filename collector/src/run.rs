@@ -1,33 +1,33 @@
-//! The collector as a whole: endpoints from the configuration, a task for each, and the end.
+//! The collector as a whole: endpoints from the configuration, the roster that polls them, and the
+//! end.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::config::{Config, UserIds};
 use shared::envelope::Origin;
-use shared::event::Source;
-use shared::outbox::{OpenTick, Outbox};
+use shared::outbox::Outbox;
 use shared::readiness::Readiness;
 use shared::timestamp::PollClock;
 use shared::tls::Verification;
 use thiserror::Error;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::endpoint::{BadHost, Endpoint, endpoints, is_address};
+use crate::discovery::{Asker, Follower, Kept, Node};
+use crate::endpoint::{self, BadHost, Endpoint};
 use crate::failing::Failing;
 use crate::http::{ClientSettings, Clients};
 use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::permits::Permits;
-use crate::poll::{Poller, Site, connections};
+use crate::plan::Plan;
+use crate::poll::Site;
 use crate::recorder::{Recorder, RecorderParts};
-use crate::rhythm::Rhythm;
-use crate::schedule;
+use crate::roster::{Changes, Roster};
 use crate::sources::{Meaning, request};
 
 /// Of `shutdownGrace`, the share that polls in hand may use; the rest is for what follows them:
@@ -35,6 +35,9 @@ use crate::sources::{Meaning, request};
 const POLLS_SHARE: f64 = 0.5;
 /// The dependency that the outbox is reported as.
 const OUTBOX: &str = "outbox";
+
+/// The dependency that the repository is reported as, where servers are discovered.
+const REPOSITORY: &str = "repository";
 
 /// What the collector works with.
 #[derive(Debug)]
@@ -64,6 +67,12 @@ pub enum RunError {
     TaskEnded,
 }
 
+impl RunError {
+    fn host(bad: BadHost) -> Self {
+        Self::Host(bad.into())
+    }
+}
+
 /// Polls until `shutdown`; then lets the polls in hand end, and returns when their events are in
 /// the outbox or the grace is over.
 ///
@@ -72,9 +81,11 @@ pub enum RunError {
 pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Result<(), RunError> {
     let CollectorContext { config, outbox, origin, readiness, metrics, latest } = context;
     let xrfkey = request::xrfkey();
-    let endpoints = endpoints(&config.collector, &config.broker.topic_prefix, &xrfkey)
-        .map_err(|error: BadHost| RunError::Host(error.into()))?;
-    announce(&config, &endpoints);
+    let mut plan = Plan::new(&config, &xrfkey);
+    let search = Search::begin(&config, &outbox).await?;
+    let known = search.as_ref().and_then(|search| search.known.as_deref());
+    let planned = plan.with(known).map_err(RunError::host)?;
+    plan.announce(&planned);
 
     let stop = shutdown.child_token();
     // Polls in hand outlive the end of ticking, and need the clients until they are done.
@@ -83,7 +94,11 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
     let failing = Arc::new(Failing::default());
     let meaning = Arc::new(meaning(&config));
     let site = Arc::new(Site {
-        clients: Clients::start(client_settings(&config, &endpoints, &metrics), done.clone()).await,
+        clients: Clients::start(
+            client_settings(&config, &planned.endpoints, &metrics),
+            done.clone(),
+        )
+        .await,
         permits: Permits::new(config.collector.max_concurrent_polls),
         clock: PollClock::default(),
         recorder: Recorder::new(RecorderParts {
@@ -97,93 +112,109 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
         }),
         meaning,
         outbox: outbox.clone(),
-        metrics,
+        metrics: Arc::clone(&metrics),
+        xrfkey,
         stop: stop.clone(),
     });
-    let pollers: Vec<Arc<Poller>> = endpoints
-        .into_iter()
-        .map(|endpoint| Arc::new(Poller::new(endpoint, &xrfkey, Arc::clone(&site))))
-        .collect();
-    tell_interrupted(&outbox, &pollers).await;
-
-    let polls = TaskTracker::new();
-    let mut tasks = begin(&pollers, &polls, &stop);
+    let mut roster = Roster::new(Arc::clone(&site), outbox.open_ticks().to_vec());
+    metrics.discovery().polls(planned.found);
+    roster.apply(planned.endpoints).await;
+    let (found, mut changes) = mpsc::channel(1);
+    let mut following = JoinSet::new();
+    if let Some(search) = search {
+        // Whose open ticks nobody tells is known when the repository has said who is there.
+        search.follow(&mut following, &site, &readiness, found);
+    } else {
+        roster.settle_unknown().await;
+    }
     tokio::spawn(async move { failing.summarize(done).await });
-    let ended = tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        Some(_ended) = tasks.join_next() => {
-            if stop.is_cancelled() { Ok(()) } else { Err(RunError::TaskEnded) }
+    let ended = loop {
+        tokio::select! {
+            () = stop.cancelled() => break Ok(()),
+            () = roster.fault() => break Err(RunError::TaskEnded),
+            Some(_ended) = following.join_next() => break Err(RunError::TaskEnded),
+            Some(nodes) = changes.recv() => follow(&mut plan, &mut roster, &nodes, &metrics).await,
         }
     };
+    let ended = if stop.is_cancelled() { Ok(()) } else { ended };
     stop.cancel();
-    drain(tasks, &polls, config.shutdown_grace.mul_f64(POLLS_SHARE)).await;
-    for poller in &pollers {
-        poller.close().await;
-    }
+    roster.drain(config.shutdown_grace.mul_f64(POLLS_SHARE)).await;
     ended
 }
 
-/// Begins a task for each endpoint; those of one API share an interval and are spread over it.
-fn begin(pollers: &[Arc<Poller>], polls: &TaskTracker, stop: &CancellationToken) -> JoinSet<()> {
-    let connections = connections(pollers);
-    let mut totals: BTreeMap<Source, usize> = BTreeMap::new();
-    for poller in pollers {
-        *totals.entry(poller.endpoint().source).or_default() += 1;
-    }
-    let mut begun: BTreeMap<Source, usize> = BTreeMap::new();
-    let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    for poller in pollers {
-        let source = poller.endpoint().source;
-        let index = begun.entry(source).or_default();
-        let total = totals.get(&source).copied().unwrap_or(1);
-        let rhythm = Rhythm::new(poller.endpoint().interval, *index, total, connections);
-        *index += 1;
-        let poller = Arc::clone(poller);
-        tasks.spawn(schedule::keep(poller, rhythm, start, polls.clone(), stop.clone()));
-    }
-    tasks
-}
-
-async fn drain(mut tasks: JoinSet<()>, polls: &TaskTracker, grace: Duration) {
-    polls.close();
-    let ending = async {
-        while tasks.join_next().await.is_some() {}
-        polls.wait().await;
+/// Polls what the repository told of from now on.
+async fn follow(plan: &mut Plan, roster: &mut Roster, nodes: &[Node], metrics: &Metrics) {
+    let planned = match plan.with(Some(nodes)) {
+        Ok(planned) => planned,
+        Err(error) => {
+            // Hosts that make no URL were left out when the answer was read.
+            error!(%error, "What the repository told of cannot be polled; nothing is changed.");
+            return;
+        }
     };
-    if tokio::time::timeout(grace, ending).await.is_err() {
-        warn!(
-            open = polls.len(),
-            "Polls are still open after half of shutdownGrace; the next start tells of them."
+    metrics.discovery().polls(planned.found);
+    let endpoints = planned.endpoints.len();
+    let Changes { added, changed, removed } = roster.apply(planned.endpoints).await;
+    roster.settle_unknown().await;
+    if added + changed + removed > 0 {
+        info!(
+            added,
+            changed,
+            removed,
+            endpoints,
+            servers = planned.found,
+            "The repository told of other nodes than before: what is polled has changed."
         );
     }
 }
 
-/// Tells of the ticks that were open when the process before this one was killed.
-async fn tell_interrupted(outbox: &Outbox, pollers: &[Arc<Poller>]) {
-    let mut telling = JoinSet::new();
-    for tick in outbox.open_ticks() {
-        let poller = pollers.iter().find(|poller| poller.endpoint().key == tick.endpoint);
-        let (poller, outbox, tick) = (poller.cloned(), outbox.clone(), tick.clone());
-        // Together, so that they share a commit.
-        telling.spawn(async move {
-            match poller {
-                Some(poller) => poller.interrupted(&tick).await,
-                None => settle_unknown(&outbox, &tick).await,
-            }
-        });
-    }
-    while telling.join_next().await.is_some() {}
+/// The servers that are found besides those of the file.
+#[derive(Debug)]
+struct Search {
+    asker: Asker,
+    kept: Kept,
+    /// The nodes of the last good answer, of an earlier process.
+    known: Option<Vec<Node>>,
+    interval: Duration,
 }
 
-async fn settle_unknown(outbox: &Outbox, tick: &OpenTick) {
-    warn!(
-        endpoint = tick.endpoint,
-        ticks = tick.ticks,
-        "Polls were open when the collector was stopped, and the endpoint is no longer configured."
-    );
-    if let Err(error) = outbox.append(Vec::new(), Some(&tick.endpoint)).await {
-        warn!(%error, "The mark of an open poll cannot be settled.");
+impl Search {
+    /// Where the configuration asks for it; with what was kept of before.
+    async fn begin(config: &Config, outbox: &Outbox) -> Result<Option<Self>, RunError> {
+        let Some(discovery) = &config.collector.discovery else { return Ok(None) };
+        let asker = Asker::new(config, discovery).map_err(RunError::host)?;
+        let kept = Kept::new(outbox.directory(), &asker.endpoint().host);
+        let reading = kept.clone();
+        // A file may wait for its disk, which a runtime thread should not.
+        let known = match tokio::task::spawn_blocking(move || reading.read()).await {
+            Ok(Ok(known)) => known,
+            Ok(Err(error)) => {
+                warn!(%error, "The servers that were found before are not known.");
+                None
+            }
+            Err(_panicked) => None,
+        };
+        Ok(Some(Self { asker, kept, known, interval: discovery.interval }))
+    }
+
+    /// Begins to ask the repository.
+    fn follow(
+        self,
+        following: &mut JoinSet<()>,
+        site: &Arc<Site>,
+        readiness: &Readiness,
+        found: mpsc::Sender<Vec<Node>>,
+    ) {
+        let follower = Follower {
+            asker: self.asker,
+            kept: self.kept,
+            interval: self.interval,
+            dependency: readiness.dependency(REPOSITORY),
+            metrics: site.metrics.discovery().clone(),
+            site: Arc::clone(site),
+            found,
+        };
+        following.spawn(follower.run(self.known, site.stop.clone()));
     }
 }
 
@@ -196,55 +227,21 @@ fn meaning(config: &Config) -> Meaning {
 }
 
 fn client_settings(config: &Config, endpoints: &[Endpoint], metrics: &Metrics) -> ClientSettings {
-    ClientSettings {
-        certificates: config.collector.certificates.clone(),
-        verifications: endpoints.iter().map(|endpoint| endpoint.verification.clone()).collect(),
-        longest_interval: endpoints
-            .iter()
-            .map(|endpoint| endpoint.interval)
-            .max()
-            .unwrap_or_default(),
-        presented: metrics.presented().clone(),
-    }
-}
-
-/// Says at start what an operator should know about what is polled.
-fn announce(config: &Config, endpoints: &[Endpoint]) {
     let collector = &config.collector;
-    info!(servers = collector.servers.len(), endpoints = endpoints.len(), "Polling begins.",);
-    if !collector.reject_unauthorized {
-        warn!(
-            "rejectUnauthorized is false: no certificate of Qlik Sense is verified, and anyone in \
-             the network can pretend to be a server. Set it to true, and cert.clientCertCA to the \
-             site's root.pem."
-        );
+    let mut verifications: BTreeSet<Verification> =
+        endpoints.iter().map(|endpoint| endpoint.verification.clone()).collect();
+    let mut intervals: Vec<Duration> = endpoints.iter().map(|one| one.interval).collect();
+    if collector.discovery.is_some() {
+        // What is found later is polled with the same clients. The repository is asked so rarely
+        // that a handshake each time is no cost.
+        verifications.append(&mut endpoint::verifications(collector));
+        intervals.push(collector.health_interval);
+        intervals.extend(collector.sessions.as_ref().map(|sessions| sessions.interval));
     }
-    let mut lowered = BTreeMap::new();
-    for endpoint in endpoints.iter().filter(|endpoint| endpoint.timeout < collector.poll_timeout) {
-        lowered.insert(endpoint.source.name(), endpoint.timeout);
-    }
-    for (source, timeout) in lowered {
-        let timeout = timeout.as_millis();
-        info!(source, "pollTimeout is lowered to {timeout} ms, nine tenths of the interval.");
-    }
-    let by_address: Vec<&str> = endpoints
-        .iter()
-        .filter(|endpoint| endpoint.verification == Verification::Chain)
-        .filter(|endpoint| is_address(&endpoint.host))
-        .map(|endpoint| endpoint.host.as_str())
-        .collect();
-    if let Some(first) = by_address.first() {
-        info!(
-            hosts = by_address.len(),
-            "Hosts given as IP addresses, {first} for one, are verified by the chain of their \
-             certificate alone; set collector.servers.<name>.tlsServerName to verify the name too.",
-        );
-    }
-    let mut names = BTreeMap::new();
-    for server in &collector.servers {
-        *names.entry(server.name.as_str()).or_insert(0_usize) += 1;
-    }
-    for (name, number) in names.iter().filter(|(_, number)| **number > 1) {
-        warn!(server = name, "{number} servers have this name; their subjects are numbered.");
+    ClientSettings {
+        certificates: collector.certificates.clone(),
+        verifications,
+        longest_interval: intervals.into_iter().max().unwrap_or_default(),
+        presented: metrics.presented().clone(),
     }
 }

@@ -24,4 +24,7 @@ pub use ledger::{
 };
 pub use oddity::{Oddities, Oddity};
 pub use serve::{HUGE_ANSWER_BYTES, MAX_CONNECTIONS, SLOW_DRIP_PAUSE, Traffic};
-pub use site::{BodyRecord, MAX_APPS, MAX_SERVERS, MAX_SESSIONS, Ports, Server, Site, SiteConfig};
+pub use site::{
+    BodyRecord, ListedHosts, ListedNode, MAX_APPS, MAX_SERVERS, MAX_SESSIONS, Ports, Server, Site,
+    SiteConfig,
+};

@@ -1,6 +1,7 @@
 //! What is polled: one API of one server, and for sessions one virtual proxy of it.
 //!
-//! Endpoints are made from the configuration once, at start; nothing here does input or output.
+//! Endpoints are made from the configuration and from what was found besides; nothing here does
+//! input or output.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,8 +21,34 @@ use crate::sources::request;
 /// The repository's port when the configuration names none.
 const REPOSITORY_PORT: u16 = 4242;
 
+/// A server to poll, with how it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Polled {
+    /// What is polled, and what it is called.
+    pub(crate) server: config::Server,
+    /// Whether it has an engine; one that has none is polled for its sessions alone.
+    pub(crate) has_engine: bool,
+    /// What `collector.servers` says about its certificate.
+    pub(crate) tls: Option<config::ServerTls>,
+    /// The name under which `collector.servers` says so, or would.
+    pub(crate) named: String,
+}
+
+impl Polled {
+    /// The servers of the configuration file.
+    pub(crate) fn of_file(collector: &config::Collector) -> Vec<Self> {
+        let polled = |server: &config::Server| Self {
+            server: server.clone(),
+            has_engine: true,
+            tls: collector.server_tls.get(&server.name).cloned(),
+            named: server.name.clone(),
+        };
+        collector.servers.iter().map(polled).collect()
+    }
+}
+
 /// One API of one server.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Endpoint {
     /// Its name across restarts, e.g. `sessions/sense1/default`.
     pub(crate) key: String,
@@ -70,36 +97,37 @@ pub(crate) struct BadHost {
     pub(crate) host: String,
 }
 
-/// All endpoints of the configuration: app names first, since health events carry them.
+/// All endpoints: app names first, since health events carry them.
 ///
 /// # Errors
 /// A host that makes no URL.
 pub(crate) fn endpoints(
     collector: &config::Collector,
+    servers: &[Polled],
     prefix: &str,
     xrfkey: &str,
 ) -> Result<Vec<Endpoint>, BadHost> {
+    let site = Site { collector, prefix, xrfkey };
     let mut endpoints = Vec::new();
     if let Some(app_names) = &collector.app_names {
         endpoints.push(repository(app_names, collector, prefix, xrfkey)?);
     }
-    let named = tokens(&collector.servers);
-    for (server, token) in collector.servers.iter().zip(&named) {
-        endpoints.push(engine(server, token, collector, prefix)?);
+    let named = tokens(servers);
+    for (server, token) in servers.iter().zip(&named).filter(|(server, _)| server.has_engine) {
+        endpoints.push(engine(&site, server, token)?);
     }
     // One virtual proxy of every server after the other: those of one server share connections,
     // which they can only when they are not polled at the same moment.
     let polled = collector.sessions.as_ref();
-    let proxies_of = |server: &config::Server| {
-        server.sessions.as_ref().map_or(0, |sessions| sessions.virtual_proxies.len())
+    let proxies_of = |polled: &Polled| {
+        polled.server.sessions.as_ref().map_or(0, |sessions| sessions.virtual_proxies.len())
     };
-    let most = collector.servers.iter().map(proxies_of).max().unwrap_or(0);
+    let most = servers.iter().map(proxies_of).max().unwrap_or(0);
     let mut seen = BTreeSet::new();
     for number in 0..most {
-        for (server, token) in collector.servers.iter().zip(&named) {
-            let (Some(all), Some(sessions)) = (polled, &server.sessions) else { continue };
+        for (server, token) in servers.iter().zip(&named) {
+            let (Some(all), Some(sessions)) = (polled, &server.server.sessions) else { continue };
             let Some(virtual_proxy) = sessions.virtual_proxies.get(number) else { continue };
-            let site = Site { collector, prefix, xrfkey };
             let endpoint = proxy(&site, server, token, sessions, virtual_proxy, all.interval)?;
             // The same prefix twice would be two pollers of one thing.
             if seen.insert(endpoint.key.clone()) {
@@ -111,14 +139,14 @@ pub(crate) fn endpoints(
 }
 
 /// The token of each server, in order; those of a name that came before are numbered.
-fn tokens(servers: &[config::Server]) -> Vec<Token> {
+fn tokens(servers: &[Polled]) -> Vec<Token> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     servers
         .iter()
-        .map(|server| {
-            let number = seen.entry(&server.name).or_default();
+        .map(|polled| {
+            let number = seen.entry(&polled.server.name).or_default();
             *number += 1;
-            let token = Token::new(&server.name);
+            let token = Token::new(&polled.server.name);
             if *number == 1 { token } else { token.repeated(*number) }
         })
         .collect()
@@ -130,12 +158,8 @@ struct Site<'a> {
     xrfkey: &'a str,
 }
 
-fn engine(
-    server: &config::Server,
-    token: &Token,
-    collector: &config::Collector,
-    prefix: &str,
-) -> Result<Endpoint, BadHost> {
+fn engine(site: &Site<'_>, polled: &Polled, token: &Token) -> Result<Endpoint, BadHost> {
+    let (collector, server) = (site.collector, &polled.server);
     Ok(Endpoint {
         key: format!("health/{token}"),
         source: Source::Health,
@@ -145,22 +169,23 @@ fn engine(
         headers: server.headers.clone(),
         interval: collector.health_interval,
         timeout: collector.poll_timeout_at(collector.health_interval),
-        verification: verification(collector, server, &server.host),
-        verified_as: Some(server.name.clone()),
-        subject: Subject::health(prefix, token),
-        failed_subject: Subject::failed_polls(prefix, token, Source::Health),
+        verification: verified_by(collector, polled.tls.as_ref(), &server.host),
+        verified_as: Some(polled.named.clone()),
+        subject: Subject::health(site.prefix, token),
+        failed_subject: Subject::failed_polls(site.prefix, token, Source::Health),
         server: Arc::new(true_names(server)),
     })
 }
 
 fn proxy(
     site: &Site<'_>,
-    server: &config::Server,
+    polled: &Polled,
     token: &Token,
     sessions: &config::ServerSessions,
     virtual_proxy: &str,
     interval: Duration,
 ) -> Result<Endpoint, BadHost> {
+    let server = &polled.server;
     let proxy_token = Token::virtual_proxy(virtual_proxy);
     let path = request::sessions_path(virtual_proxy);
     Ok(Endpoint {
@@ -172,15 +197,16 @@ fn proxy(
         headers: Vec::new(),
         interval,
         timeout: site.collector.poll_timeout_at(interval),
-        verification: verification(site.collector, server, &sessions.host),
-        verified_as: Some(server.name.clone()),
+        verification: verified_by(site.collector, polled.tls.as_ref(), &sessions.host),
+        verified_as: Some(polled.named.clone()),
         subject: Subject::sessions(site.prefix, token, &proxy_token),
         failed_subject: Subject::failed_polls(site.prefix, token, Source::Sessions),
         server: Arc::new(true_names(server)),
     })
 }
 
-fn repository(
+/// The list of apps of the repository, which runs on one of the servers.
+pub(crate) fn repository(
     app_names: &config::AppNames,
     collector: &config::Collector,
     prefix: &str,
@@ -195,12 +221,10 @@ fn repository(
     let with_port = format!("{literal}:{}", app_names.port);
     let host = if app_names.port == REPOSITORY_PORT { name.clone() } else { with_port.clone() };
     let token = Token::new(name);
-    // The repository runs on one of the servers; what is said about that one's certificate holds.
+    // What is said about the certificate of that server holds.
     let neighbour = collector.servers.iter().find(|server| bare(&server.host) == bare(&with_port));
-    let verification = match neighbour {
-        Some(server) => verification(collector, server, &with_port),
-        None => verified_by(collector, collector.server_tls.get(name), &with_port),
-    };
+    let named = neighbour.map_or(name, |server| &server.name);
+    let verification = verified_by(collector, collector.server_tls.get(named), &with_port);
     let server = Server { name: name.clone(), host: host.clone(), ..Server::default() };
     Ok(Endpoint {
         key: format!("app-names/{token}"),
@@ -212,7 +236,8 @@ fn repository(
         interval: app_names.interval,
         timeout: collector.poll_timeout_at(app_names.interval),
         verification,
-        verified_as: neighbour.map(|server| server.name.clone()),
+        // Only discovery lets `collector.servers` name a host that no server of the file has.
+        verified_as: (neighbour.is_some() || collector.discovery.is_some()).then(|| named.clone()),
         subject: Subject::app_names(prefix, &token),
         failed_subject: Subject::failed_polls(prefix, &token, Source::AppNames),
         server: Arc::new(server),
@@ -242,22 +267,6 @@ fn url(server: &str, host: &str, path: &str, xrfkey: Option<&str>) -> Result<Url
 }
 
 /// How a server is verified at `host`, which is its engine's or its proxy's.
-fn verification(
-    collector: &config::Collector,
-    server: &config::Server,
-    host: &str,
-) -> Verification {
-    let said = collector.server_tls.get(&server.name);
-    if said.is_none() && host == server.host {
-        let said = config::ServerTls {
-            tls_server_name: server.tls_server_name.clone(),
-            verify: Some(server.verify),
-        };
-        return verified_by(collector, Some(&said), host);
-    }
-    verified_by(collector, said, host)
-}
-
 fn verified_by(
     collector: &config::Collector,
     said: Option<&config::ServerTls>,
@@ -275,6 +284,15 @@ fn verified_by(
         (_, None) if is_address(host) => Verification::Chain,
         (_, None) => Verification::Full,
     }
+}
+
+/// The ways of verifying that servers may need which are not known yet.
+pub(crate) fn verifications(collector: &config::Collector) -> BTreeSet<Verification> {
+    /// One host of either kind: a name, and an address.
+    const HOSTS: [&str; 2] = ["sense1", "127.0.0.1"];
+    let said = || collector.server_tls.values().map(Some).chain([None]);
+    let of = |host| said().map(move |said| verified_by(collector, said, host));
+    HOSTS.into_iter().flat_map(of).collect()
 }
 
 /// Whether a `host:port` names an IP address.

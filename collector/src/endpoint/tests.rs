@@ -7,6 +7,15 @@ use shared::config::{
 
 use super::*;
 
+/// The endpoints of the file's servers.
+pub(crate) fn endpoints(
+    collector: &Collector,
+    prefix: &str,
+    xrfkey: &str,
+) -> Result<Vec<Endpoint>, BadHost> {
+    super::endpoints(collector, &Polled::of_file(collector), prefix, xrfkey)
+}
+
 pub(crate) fn server(name: &str, host: &str) -> Server {
     Server {
         name: name.to_owned(),

@@ -108,6 +108,11 @@ impl Failing {
         }
     }
 
+    /// Forgets the failures of an endpoint that is polled no longer.
+    pub(crate) fn forget(&self, endpoint: &str) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).troubles.remove(endpoint);
+    }
+
     /// Writes a summary each minute until `stop`.
     pub(crate) async fn summarize(&self, stop: CancellationToken) {
         loop {

@@ -90,7 +90,8 @@ impl LastAnswer {
 }
 
 impl Latest {
-    /// The last answers of all endpoints that ever answered, always in the same order.
+    /// The last answers of all endpoints that ever answered and are still polled, always in the
+    /// same order.
     pub fn answers(&self) -> Vec<LastAnswer> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.values().cloned().collect()
@@ -115,6 +116,11 @@ impl Latest {
             Some(last) => *last = answer,
             None => drop(answers.insert(endpoint.to_owned(), answer)),
         }
+    }
+
+    /// Forgets the answer of an endpoint that is polled no longer.
+    pub(crate) fn forget(&self, endpoint: &str) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
     }
 
     /// Shows an outcome to those who watch.

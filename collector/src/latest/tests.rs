@@ -54,3 +54,13 @@ async fn an_endpoint_has_one_answer() {
     }
     assert_eq!(latest.answers().iter().map(count).collect::<Vec<_>>(), [999]);
 }
+
+#[tokio::test]
+async fn an_endpoint_that_is_polled_no_longer_is_forgotten() {
+    let latest = Latest::default();
+    latest.answered("sessions/a/default", answer(1, SECOND));
+    latest.answered("sessions/b/default", answer(2, SECOND));
+    latest.forget("sessions/a/default");
+    latest.forget("sessions/a/default");
+    assert_eq!(latest.answers().iter().map(count).collect::<Vec<_>>(), [2]);
+}

@@ -99,13 +99,18 @@ impl<'a> Members<'a> {
         flag
     }
 
+    /// The elements of a list; missing and null ones are empty.
+    pub(crate) fn elements(&self, name: &str, rejected: &mut Rejected) -> Vec<&'a RawValue> {
+        let Some(raw) = self.get(name).filter(|raw| raw.get() != "null") else { return Vec::new() };
+        serde_json::from_str(raw.get()).unwrap_or_else(|_no_list| {
+            rejected.0 += 1;
+            Vec::new()
+        })
+    }
+
     /// A list of texts; missing and null ones are empty.
     pub(crate) fn texts(&self, name: &str, rejected: &mut Rejected) -> Vec<String> {
-        let Some(raw) = self.get(name).filter(|raw| raw.get() != "null") else { return Vec::new() };
-        let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) else {
-            rejected.0 += 1;
-            return Vec::new();
-        };
+        let elements = self.elements(name, rejected);
         let texts: Vec<String> = elements.iter().copied().filter_map(as_text).collect();
         rejected.0 += (elements.len() - texts.len()) as u64;
         texts

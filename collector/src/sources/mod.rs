@@ -3,10 +3,10 @@
 //! Everything here is pure but for the app store, which health polls read and app names fill.
 
 mod app_names;
-mod body;
+pub(crate) mod body;
 mod events;
 mod health;
-mod lenient;
+pub(crate) mod lenient;
 mod pseudonym;
 pub(crate) mod request;
 mod sessions;

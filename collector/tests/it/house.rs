@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collector::{CollectorContext, Metrics, RunError, run};
+use collector::{CollectorContext, Latest, Metrics, RunError, run};
 use shared::config::{Config, from_text};
 use shared::envelope::{Envelope, Origin};
 use shared::event::{Event, FailedPoll};
@@ -42,6 +42,28 @@ pub(crate) fn text(site: &Site, interval: Duration, tls_server_names: bool) -> S
         tls_server_names,
         ..ButlerSosOptions::default()
     })
+}
+
+/// A configuration that names the repository alone, which is asked for servers ten times a second;
+/// `own` is the section `collector.servers`, and `exclude` that of discovery.
+pub(crate) fn discovering(site: &Site, interval: Duration, own: &str, exclude: &str) -> Config {
+    let files = site.certificate_files();
+    let [client, key, root] =
+        [&files.client, &files.client_key, &files.root].map(|path| path.display());
+    let (ms, central) = (interval.as_millis(), site.server(0).unwrap().address());
+    let mut config = config_of(&format!(
+        "Butler-SOS:
+  cert: {{clientCert: {client}, clientCertKey: {key}, clientCertCA: {root}}}
+  appNames: {{enableAppNameExtract: true, extractInterval: {ms}, hostIP: {central}}}
+  userSessions: {{enableSessionExtract: true, pollingInterval: {ms}, excludeUser: []}}
+  serversToMonitor: {{pollingInterval: {ms}, serverTagsDefinition: [env], servers: []}}
+  collector:
+    servers: {own}
+    discovery: {{enable: true, exclude: {exclude}, tags: {{env: prod}}}}
+"
+    ));
+    config.collector.discovery.as_mut().unwrap().interval = SECOND / 10;
+    config
 }
 
 pub(crate) fn config_of(text: &str) -> Config {
@@ -82,6 +104,7 @@ pub(crate) struct Running {
     pub(crate) outbox: Outbox,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Readiness,
+    pub(crate) latest: Arc<Latest>,
     pub(crate) directory: TempDir,
     reader: OutboxReader,
     position: i64,
@@ -98,6 +121,7 @@ impl Running {
 
     pub(crate) fn over(config: Config, outbox: Outbox, directory: TempDir) -> Self {
         let (metrics, readiness) = (Arc::new(Metrics::default()), Readiness::default());
+        let latest = Arc::new(Latest::default());
         let stop = CancellationToken::new();
         let context = CollectorContext {
             config: Arc::new(config),
@@ -105,11 +129,11 @@ impl Running {
             origin: Origin::new("collector", "test"),
             readiness: readiness.clone(),
             metrics: Arc::clone(&metrics),
-            latest: Arc::default(),
+            latest: Arc::clone(&latest),
         };
         let task = tokio::spawn(run(context, stop.clone()));
         let reader = outbox.reader().unwrap();
-        Self { outbox, metrics, readiness, directory, reader, position: 0, stop, task }
+        Self { outbox, metrics, readiness, latest, directory, reader, position: 0, stop, task }
     }
 
     /// The next event that matches.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod certificates;
+mod changes;
+mod discovery;
 mod faults;
 mod house;
 mod keeping;

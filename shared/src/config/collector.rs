@@ -9,7 +9,7 @@ use super::heartbeat::{self, Heartbeat, UptimeMonitor};
 use super::pages::{self, CollectorHttp, Prometheus};
 use super::polling::{AppNames, Discovery, Sessions, read_repository, read_sessions};
 use super::section::Section;
-use super::servers::{self, Server, ServerTls};
+use super::servers::{self, Naming, Server, ServerTls};
 use super::topics::{
     HomeAssistant, PredecessorTopics, read_home_assistant, read_predecessor_topics,
 };
@@ -38,7 +38,7 @@ pub struct Collector {
     pub app_names: Option<AppNames>,
     /// The servers, in the order of the file.
     pub servers: Vec<Server>,
-    /// `collector.servers`, by server name.
+    /// How `collector.servers` has servers verified; those that are discovered by node or host.
     pub server_tls: BTreeMap<String, ServerTls>,
     /// How servers are found; none when they are all in the file.
     pub discovery: Option<Discovery>,
@@ -140,14 +140,18 @@ pub(super) fn read(root: &Section<'_>, uptime_monitor: Option<UptimeMonitor>) ->
     let polls = own.number("maxConcurrentPolls", MAX_CONCURRENT_POLLS, 1..=MOST_CONCURRENT_POLLS);
     let sessions = read_sessions(root.section("userSessions"));
     let repository = read_repository(root.section("appNames"), own.own_section("discovery"));
-    let server_tls = servers::read_tls(&own);
-    let site = servers::read(root.section("serversToMonitor"), sessions.is_some(), &server_tls);
-    if repository.discovery.is_none() {
-        servers::check_names(&own, &server_tls, &site.servers);
-    }
-    let polls_anything = !site.servers.is_empty()
-        || repository.app_names.is_some()
-        || repository.discovery.is_some();
+    let said = servers::read_said(&own, repository.discovery.is_some());
+    let site = servers::read(root.section("serversToMonitor"), sessions.is_some(), &said.tls);
+    let discovery = if let Some(found) = repository.discovery {
+        servers::check_namings(&own, &said.namings, &site.servers);
+        warn_of_tags(&own, &found, &said.namings, &site.defined_tags);
+        Some(Discovery { namings: said.namings, ..found })
+    } else {
+        servers::check_names(&own, &said.tls, &site.servers);
+        None
+    };
+    let polls_anything =
+        !site.servers.is_empty() || repository.app_names.is_some() || discovery.is_some();
     let collector = Collector {
         instance,
         poll_timeout,
@@ -163,8 +167,8 @@ pub(super) fn read(root: &Section<'_>, uptime_monitor: Option<UptimeMonitor>) ->
         sessions,
         app_names: repository.app_names,
         servers: site.servers,
-        server_tls,
-        discovery: repository.discovery,
+        server_tls: said.tls,
+        discovery,
         predecessor_topics: read_predecessor_topics(
             root.section("mqttConfig"),
             own.own_section("predecessorTopics"),
@@ -215,9 +219,27 @@ fn read_user_ids(own: &Section<'_>) -> UserIds {
     }
 }
 
+/// Compares the tags of discovered servers with those that every server should have.
+fn warn_of_tags(
+    own: &Section<'_>,
+    discovery: &Discovery,
+    namings: &BTreeMap<String, Naming>,
+    defined: &[String],
+) {
+    let for_all = discovery.tags.iter().map(|tag| ("discovery", tag));
+    let for_one = namings.values().flat_map(|naming| &naming.tags).map(|tag| ("servers", tag));
+    for (key, (tag, _)) in for_all.chain(for_one) {
+        if !defined.contains(tag) {
+            let what = format!("the tag {tag:?} is not in serversToMonitor.serverTagsDefinition");
+            own.warn(key, what);
+        }
+    }
+}
+
 /// Says where a poll may not take as long as `pollTimeout`.
 fn warn_of_short_intervals(own: &Section<'_>, collector: &Collector) {
-    let health = (!collector.servers.is_empty()).then_some(collector.health_interval);
+    let polls_health = !collector.servers.is_empty() || collector.discovery.is_some();
+    let health = polls_health.then_some(collector.health_interval);
     let intervals = [
         ("serversToMonitor.pollingInterval", health),
         ("userSessions.pollingInterval", collector.sessions.as_ref().map(|found| found.interval)),

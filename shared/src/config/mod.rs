@@ -44,7 +44,7 @@ pub use logging::{LogLevel, Logging};
 pub use pages::{CollectorHttp, Prometheus, WriterHttp};
 pub use polling::{AppNames, Discovery, ExcludedUser, Sessions};
 pub use problem::{ConfigError, Place, Problem};
-pub use servers::{Server, ServerSessions, ServerTls, Verify};
+pub use servers::{Naming, Server, ServerSessions, ServerTls, Verify};
 pub use topics::{HomeAssistant, HomeAssistantDiscovery, PredecessorTopics};
 pub use writer::{Batch, IncludeFields, Writer};
 
@@ -55,6 +55,12 @@ const ROOT: &str = "Butler-SOS";
 /// The error is the form that is allowed.
 pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     units::duration(text).ok_or(units::DURATION_FORM)
+}
+
+/// Reads a host name or an IP address without a port, and gives it as it stands in a URL: an IPv6
+/// address in brackets. None when it is neither.
+pub fn parse_host(text: &str) -> Option<String> {
+    hosts::host_and_port(text).filter(|found| found.port.is_none()).map(|found| found.host)
 }
 
 /// Everything the programs obey.

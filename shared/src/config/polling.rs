@@ -1,8 +1,10 @@
 //! What is polled besides the engines: sessions, app names, and the search for servers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::section::Section;
+use super::servers::Naming;
 
 /// The sessions of the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +40,12 @@ pub struct AppNames {
 pub struct Discovery {
     /// How often the repository is asked.
     pub interval: Duration,
-    /// Names and hosts that are left out.
+    /// Names and hosts that are left out; `*` stands for any characters.
     pub exclude: Vec<String>,
     /// Tags of every server that is found, in the order of the file.
     pub tags: Vec<(String, String)>,
+    /// What single servers are called, by the name or the host of their node.
+    pub namings: BTreeMap<String, Naming>,
     /// The repository's host without the port, as it stands in a URL.
     pub host: String,
     /// The repository's port.
@@ -100,7 +104,14 @@ pub(super) fn read_repository(app_names: Section<'_>, discovery: Section<'_>) ->
     let exclude = discovery.texts("exclude", &[]);
     let tags = discovery.pairs("tags");
     discovery.finish();
-    let found = Discovery { interval: discovery_interval, exclude, tags, host: host.clone(), port };
+    let found = Discovery {
+        interval: discovery_interval,
+        exclude,
+        tags,
+        namings: BTreeMap::new(),
+        host: host.clone(),
+        port,
+    };
     Repository {
         app_names: names.then_some(AppNames { interval, host, port }),
         discovery: is_on.then_some(found),

@@ -51,13 +51,30 @@ pub enum Verify {
     None,
 }
 
-/// What `collector.servers` says about one server; discovered ones may be named there too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How `collector.servers` has one server verified, whether it is in the file or discovered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerTls {
     /// The name its certificate must hold.
     pub tls_server_name: Option<String>,
     /// How its certificate is verified; by its host when none.
     pub verify: Option<Verify>,
+}
+
+/// What `collector.servers` calls a server that discovery finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Naming {
+    /// The name in the place of the node's own.
+    pub name: Option<String>,
+    /// Its tags, in the order of the file; they win over those of `collector.discovery`.
+    pub tags: Vec<(String, String)>,
+}
+
+/// `collector.servers`, by the names that the file uses.
+pub(super) struct Said {
+    /// How servers are verified.
+    pub(super) tls: BTreeMap<String, ServerTls>,
+    /// What discovered ones are called.
+    pub(super) namings: BTreeMap<String, Naming>,
 }
 
 /// What is polled and how often.
@@ -68,14 +85,16 @@ pub(super) struct Site {
     pub(super) reject_unauthorized: bool,
     /// The servers, in the order of the file.
     pub(super) servers: Vec<Server>,
+    /// The tags that every server should have.
+    pub(super) defined_tags: Vec<String>,
 }
 
 const HEALTH_INTERVAL_MS: u32 = 30_000;
 const VERIFY: [(&str, Verify); 3] =
     [("full", Verify::Full), ("chain", Verify::Chain), ("none", Verify::None)];
 
-/// Reads `collector.servers`.
-pub(super) fn read_tls(collector: &Section<'_>) -> BTreeMap<String, ServerTls> {
+/// Reads `collector.servers`; names and tags are for discovered servers alone.
+pub(super) fn read_said(collector: &Section<'_>, discovers: bool) -> Said {
     let named = collector.named("servers", |server| {
         let is_given = server.is_given("verify");
         let verify = server.one_of("verify", &VERIFY, Verify::Full, "full");
@@ -85,10 +104,36 @@ pub(super) fn read_tls(collector: &Section<'_>) -> BTreeMap<String, ServerTls> {
         {
             server.problem("tlsServerName", format!("{name:?} is no host name"), None);
         }
+        let naming = Naming { name: server.optional_text("name"), tags: server.pairs("tags") };
+        if !discovers {
+            refuse_naming(&server, &naming);
+        }
         server.finish();
-        ServerTls { tls_server_name, verify: is_given.then_some(verify) }
+        (ServerTls { tls_server_name, verify: is_given.then_some(verify) }, naming)
     });
-    named.into_iter().collect()
+    let mut said = Said { tls: BTreeMap::new(), namings: BTreeMap::new() };
+    for (name, (tls, naming)) in named {
+        said.tls.insert(name.clone(), tls);
+        said.namings.insert(name, naming);
+    }
+    said
+}
+
+/// Says that a server is named and tagged where it is listed.
+fn refuse_naming(server: &Section<'_>, naming: &Naming) {
+    let elsewhere = |key, theirs| {
+        let wrong = format!(
+            "is for servers that collector.discovery finds; {theirs} in serversToMonitor.servers \
+             says it of this one"
+        );
+        server.problem(key, wrong, None);
+    };
+    if naming.name.is_some() {
+        elsewhere("name", "serverName");
+    }
+    if !naming.tags.is_empty() {
+        elsewhere("tags", "serverTags");
+    }
 }
 
 /// Finds names in `collector.servers` that no server has; discovered servers are not known yet.
@@ -101,6 +146,22 @@ pub(super) fn check_names(
     for name in tls.keys().filter(|name| !names.contains(name.as_str())) {
         let near = nearest(name, names.iter().copied());
         collector.problem_named("servers", name, "no server has this name", near);
+    }
+}
+
+/// Finds names and tags that `collector.servers` gives to servers of the file.
+pub(super) fn check_namings(
+    collector: &Section<'_>,
+    namings: &BTreeMap<String, Naming>,
+    servers: &[Server],
+) {
+    let names: BTreeSet<&str> = servers.iter().map(|server| server.name.as_str()).collect();
+    for (name, naming) in namings {
+        if *naming != Naming::default() && names.contains(name.as_str()) {
+            let wrong = "gives a name or tags to a server of serversToMonitor.servers, which \
+                         stays as it is written there";
+            collector.problem_named("servers", name, wrong, None);
+        }
     }
 }
 
@@ -131,7 +192,7 @@ pub(super) fn read(
         }
     }
     section.finish();
-    Site { interval, reject_unauthorized, servers }
+    Site { interval, reject_unauthorized, servers, defined_tags: defined }
 }
 
 fn read_server(

@@ -14,7 +14,7 @@ mod reader;
 mod reserve;
 mod store;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -268,6 +268,11 @@ impl Outbox {
     /// somebody may still ask for it. As ever it makes room for what is not settled.
     pub fn keep_from(&self, position: Option<i64>) {
         self.shared.needed_from.store(position.unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// The directory that it has for itself as long as it is open.
+    pub fn directory(&self) -> &Path {
+        self.shared.file.parent().unwrap_or_else(|| Path::new(""))
     }
 
     /// Its name, unlike that of any other outbox, for as long as its file lives.

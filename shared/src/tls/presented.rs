@@ -29,6 +29,12 @@ impl Presented {
         known.iter().map(|(host, certificate)| (host.clone(), certificate.clone())).collect()
     }
 
+    /// Forgets the hosts that are asked no more.
+    pub fn keep(&self, is_asked: impl Fn(&str) -> bool) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|host, _| is_asked(host));
+    }
+
     fn note(&self, host: &ServerName<'_>, der: &[u8]) {
         let Ok(certificate) = Certificate::from_der(der) else { return };
         let host = host.to_str();

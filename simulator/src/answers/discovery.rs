@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use crate::{
     ledger::Facts,
-    site::{Peer, ServerState},
+    site::{ListedNode, ServerState},
 };
 
 /// The service paths of a node, in the order of the answers.
@@ -16,32 +16,33 @@ const VIRTUAL_PROXIES: &str = "/qrs/virtualproxyconfig/full";
 
 /// Answers the paths of discovery; `None` for any other.
 pub(super) fn answer(server: &ServerState, path: &str) -> Option<Answer> {
-    let peers = server.peers().iter();
+    let mut nodes = server.listed();
+    nodes.retain(|node| node.listed);
     let list: Vec<Value> = match path {
-        NODES => peers.map(node_in_full).collect(),
-        ENGINES => peers.map(|peer| engine(server, peer)).collect(),
-        PROXIES => peers.map(|peer| proxy(server, peer)).collect(),
-        VIRTUAL_PROXIES => virtual_proxies(server),
+        NODES => nodes.iter().map(node_in_full).collect(),
+        ENGINES => nodes.iter().map(engine).collect(),
+        PROXIES => nodes.iter().map(|node| proxy(node, &nodes)).collect(),
+        VIRTUAL_PROXIES => virtual_proxies(&all_virtual_proxies(&nodes), &nodes),
         _ => return None,
     };
     Some(Answer::json(&list, Facts::None))
 }
 
-fn node(peer: &Peer) -> Value {
-    json!({"id": id(peer.index, 1), "name": peer.name, "hostName": peer.host_name,
+fn node(node: &ListedNode) -> Value {
+    json!({"id": id(node.index, 1), "name": node.name, "hostName": node.host_name,
            "temporaryfilePath": "", "roles": [], "serviceCluster": null, "privileges": null})
 }
 
-fn node_in_full(peer: &Peer) -> Value {
-    let central = peer.index == 0;
+fn node_in_full(node: &ListedNode) -> Value {
+    let central = node.index == 0;
     json!({
-        "id": id(peer.index, 1),
-        "name": peer.name,
-        "hostName": peer.host_name,
+        "id": id(node.index, 1),
+        "name": node.name,
+        "hostName": node.host_name,
         "isCentral": central,
         "nodePurpose": 0,
-        "engineEnabled": true,
-        "proxyEnabled": true,
+        "engineEnabled": node.engine_enabled,
+        "proxyEnabled": node.proxy_enabled,
         "printingEnabled": true,
         "schedulerEnabled": true,
         "failoverCandidate": central,
@@ -50,17 +51,17 @@ fn node_in_full(peer: &Peer) -> Value {
         "customProperties": [
             {"definition": {"name": "environment"}, "value": "prod", "schemaPath": "CustomPropertyValue"},
         ],
-        "tags": [{"id": id(peer.index, 3), "name": peer.tag, "privileges": null}],
+        "tags": [{"id": id(node.index, 3), "name": node.tag, "privileges": null}],
         "schemaPath": "ServerNodeConfiguration",
     })
 }
 
-fn engine(server: &ServerState, peer: &Peer) -> Value {
+fn engine(of: &ListedNode) -> Value {
     json!({
-        "id": id(peer.index, 4),
-        "serverNodeConfiguration": node(peer),
+        "id": id(of.index, 4),
+        "serverNodeConfiguration": node(of),
         "settings": {
-            "listenerPorts": [server.ports().engine],
+            "listenerPorts": of.engine_ports,
             "workingSetSizeLoPct": 70,
             "workingSetSizeHiPct": 90,
             "cpuThrottlePercentage": 0,
@@ -70,24 +71,35 @@ fn engine(server: &ServerState, peer: &Peer) -> Value {
     })
 }
 
-fn proxy(server: &ServerState, peer: &Peer) -> Value {
+fn proxy(of: &ListedNode, nodes: &[ListedNode]) -> Value {
     json!({
-        "id": id(peer.index, 5),
-        "serverNodeConfiguration": node(peer),
+        "id": id(of.index, 5),
+        "serverNodeConfiguration": node(of),
         "settings": {
             "listenPort": 443,
             "allowHttp": false,
             "unencryptedListenPort": 80,
-            "restListenPort": server.ports().proxy,
+            "restListenPort": of.rest_port,
             "authenticationListenPort": 4244,
-            "virtualProxies": virtual_proxies(server),
+            "virtualProxies": virtual_proxies(&of.virtual_proxies, nodes),
         },
         "schemaPath": "ProxyService",
     })
 }
 
-fn virtual_proxies(server: &ServerState) -> Vec<Value> {
-    let proxies = server.virtual_proxies().iter().enumerate();
+/// Those of every proxy, each once.
+fn all_virtual_proxies(nodes: &[ListedNode]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for name in nodes.iter().flat_map(|node| &node.virtual_proxies) {
+        if !all.contains(name) {
+            all.push(name.clone());
+        }
+    }
+    all
+}
+
+fn virtual_proxies(names: &[String], nodes: &[ListedNode]) -> Vec<Value> {
+    let proxies = names.iter().enumerate();
     proxies
         .map(|(index, name)| {
             let prefix = name.trim_start_matches('/');
@@ -101,7 +113,7 @@ fn virtual_proxies(server: &ServerState) -> Vec<Value> {
                 "authenticationMethod": i32::from(!prefix.is_empty()),
                 "anonymousAccessMode": i32::from(prefix.is_empty()),
                 "sessionCookieHeaderName": format!("X-Qlik-Session{suffix}"),
-                "loadBalancingServerNodes": server.peers().iter().map(node).collect::<Vec<_>>(),
+                "loadBalancingServerNodes": nodes.iter().map(node).collect::<Vec<_>>(),
                 "schemaPath": "VirtualProxyConfig",
             })
         })

@@ -40,6 +40,15 @@ impl Default for Ports {
     }
 }
 
+/// What the repository says that the nodes' hosts are called; certificates hold the names always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedHosts {
+    /// Their names, as on most sites.
+    Names,
+    /// Their addresses, as on some, which a client reaches without a name server.
+    Addresses,
+}
+
 /// What the ledger keeps of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyRecord {
@@ -80,6 +89,8 @@ pub struct SiteConfig {
     pub nightly_restarts: bool,
     /// Whether the names of servers, their descriptions and tags hurt as those of apps and users do.
     pub hurting_server_names: bool,
+    /// What the repository says that the nodes' hosts are called.
+    pub listed_hosts: ListedHosts,
     /// How many entries the ledger holds.
     pub ledger_entries: usize,
     /// What the ledger keeps of bodies.
@@ -106,6 +117,7 @@ impl SiteConfig {
             day: Duration::from_mins(10),
             nightly_restarts: true,
             hurting_server_names: false,
+            listed_hosts: ListedHosts::Names,
             ledger_entries: DEFAULT_LEDGER_ENTRIES,
             ledger_bodies: BodyRecord::Digest,
             control: None,

@@ -1,6 +1,7 @@
 //! The site: its servers, and the switches for what goes wrong with them.
 
 mod config;
+mod listed;
 mod server;
 
 use std::{
@@ -13,9 +14,10 @@ use std::{
 use tokio::task::spawn_blocking;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use config::{BodyRecord, MAX_APPS, MAX_SERVERS, MAX_SESSIONS, Ports, SiteConfig};
+pub use config::{BodyRecord, ListedHosts, MAX_APPS, MAX_SERVERS, MAX_SESSIONS, Ports, SiteConfig};
+pub use listed::ListedNode;
 pub use server::Server;
-pub(crate) use server::{Peer, ServerState};
+pub(crate) use server::ServerState;
 
 use crate::{
     CertificateFiles, Endpoint, Fault, Oddities, Oddity, SiteError, Traffic,
@@ -174,6 +176,16 @@ impl Site {
     /// Switches an oddity of a server on or off.
     pub fn set_oddity(&self, server: usize, oddity: Oddity, on: bool) -> Result<(), SiteError> {
         self.state.server(server)?.state().set_oddity(oddity, on);
+        Ok(())
+    }
+
+    /// Changes what the repository says of a node, from its next answer on.
+    pub fn change_listed(
+        &self,
+        server: usize,
+        change: impl FnOnce(&mut ListedNode),
+    ) -> Result<(), SiteError> {
+        self.state.server(server)?.state().change_listed(server, change);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{BodyRecord, Ports, SiteConfig, address};
+use super::{BodyRecord, ListedNode, Ports, SiteConfig, address};
 use crate::{
     Endpoint, Oddities, Oddity, SiteError,
     certificates::{Certificates, ServerTls},
@@ -101,6 +101,8 @@ impl Server {
 #[derive(Debug)]
 pub(super) struct Common {
     pub(super) peers: Vec<Peer>,
+    /// What the repository says of them, in the same order.
+    listed: Mutex<Vec<ListedNode>>,
     world: World,
     ledger: Ledger,
     virtual_proxies: Vec<Arc<str>>,
@@ -111,8 +113,10 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) fn new(config: &SiteConfig, world: World, ledger: Ledger) -> Self {
+        let peers: Vec<Peer> = (0..config.servers).map(|index| Peer::new(index, config)).collect();
         Self {
-            peers: (0..config.servers).map(|index| Peer::new(index, config)).collect(),
+            listed: Mutex::new(peers.iter().map(|peer| ListedNode::new(peer, config)).collect()),
+            peers,
             world,
             ledger,
             virtual_proxies: config
@@ -265,11 +269,20 @@ impl ServerState {
         self.common.body_record
     }
 
-    pub(crate) fn peers(&self) -> &[Peer] {
-        &self.common.peers
+    /// The nodes as the repository lists them now.
+    pub(crate) fn listed(&self) -> Vec<ListedNode> {
+        self.common.listed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn ports(&self) -> Ports {
+    /// Changes what the repository says of a node.
+    pub(crate) fn change_listed(&self, index: usize, change: impl FnOnce(&mut ListedNode)) {
+        let mut listed = self.common.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(node) = listed.get_mut(index) {
+            change(node);
+        }
+    }
+
+    fn ports(&self) -> Ports {
         self.common.ports
     }
 

@@ -170,3 +170,42 @@ async fn discovery_finds_every_node_and_port() {
     assert_eq!(get("/qrs/about").await["nodeType"], 1);
     assert_eq!(repository(&client, &site, "/qrs/enginehealth/full").await.status(), 404);
 }
+
+#[tokio::test]
+async fn nodes_come_and_go_and_change_while_the_site_runs() {
+    let mut config = SiteConfig::for_test().unwrap();
+    config.servers = 3;
+    config.virtual_proxies = vec!["/".to_owned(), "/sales/emea".to_owned()];
+    config.listed_hosts = simulator::ListedHosts::Addresses;
+    let site = client::start(config).await;
+    let client = client::client(&site);
+    let get = async |path: &str| -> Value {
+        repository(&client, &site, path).await.json().await.unwrap()
+    };
+    site.change_listed(1, |node| node.listed = false).unwrap();
+    site.change_listed(2, |node| {
+        node.engine_enabled = false;
+        node.proxy_enabled = false;
+        node.engine_ports = vec![4748, 4749];
+        node.virtual_proxies.truncate(1);
+    })
+    .unwrap();
+    let nodes = get("/qrs/servernodeconfiguration/full").await;
+    let names: Vec<&Value> = nodes.as_array().unwrap().iter().map(|node| &node["name"]).collect();
+    assert_eq!(names, ["sense1", "sense3"]);
+    assert_eq!(nodes[0]["hostName"], site.servers()[0].address().to_string());
+    assert_eq!(
+        (&nodes[1]["engineEnabled"], &nodes[1]["proxyEnabled"]),
+        (&false.into(), &false.into())
+    );
+    let engines = get("/qrs/engineservice/full").await;
+    assert_eq!(engines[1]["settings"]["listenerPorts"][0], 4748);
+    let proxies = get("/qrs/proxyservice/full").await;
+    assert_eq!(proxies[0]["settings"]["virtualProxies"][1]["prefix"], "sales/emea");
+    assert_eq!(proxies[1]["settings"]["virtualProxies"].as_array().unwrap().len(), 1);
+    assert_eq!(get("/qrs/virtualproxyconfig/full").await.as_array().unwrap().len(), 2);
+    assert_eq!(sessions(&client, &site, "/sales/emea").await.status(), 200);
+    site.change_listed(1, |node| node.listed = true).unwrap();
+    assert_eq!(get("/qrs/servernodeconfiguration/full").await.as_array().unwrap().len(), 3);
+    assert!(site.change_listed(3, |_| ()).is_err());
+}

@@ -46,7 +46,7 @@ macro_rules! targets {
 }
 
 targets! {
-    health, sessions, app_names, envelope, line_protocol, influxdb, letters, schedule,
+    health, sessions, app_names, discovery, envelope, line_protocol, influxdb, letters, schedule,
     configuration, subjects, keys,
 }
 

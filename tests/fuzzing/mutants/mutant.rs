@@ -32,7 +32,9 @@ const LONG: usize = 70_000;
 pub(crate) fn mutant(target: &str, corpus: &[&[u8]], chance: &mut Chance) -> Vec<u8> {
     let kept = *chance.of(corpus);
     let mut mutant = match target {
-        "health" | "sessions" | "app_names" | "envelope" | "letters" => json::mutant(kept, chance),
+        "health" | "sessions" | "app_names" | "discovery" | "envelope" | "letters" => {
+            json::mutant(kept, chance)
+        }
         "schedule" | "configuration" => text::mutant(target, corpus, chance),
         _ => kept.to_vec(),
     };

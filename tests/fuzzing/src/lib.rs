@@ -15,6 +15,7 @@
 
 mod answers;
 mod configuration;
+mod discovery;
 mod draw;
 mod envelope;
 mod influxdb;
@@ -32,6 +33,7 @@ pub mod strict;
 
 pub use answers::{app_names, health, sessions};
 pub use configuration::configuration;
+pub use discovery::discovery;
 pub use envelope::envelope;
 pub use influxdb::influxdb;
 pub use keys::keys;
@@ -44,10 +46,11 @@ pub use subjects::subjects;
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its target and its corpus.
-pub const CHECKS: [(&str, Check); 11] = [
+pub const CHECKS: [(&str, Check); 12] = [
     ("health", health),
     ("sessions", sessions),
     ("app_names", app_names),
+    ("discovery", discovery),
     ("envelope", envelope),
     ("line_protocol", line_protocol),
     ("influxdb", influxdb),

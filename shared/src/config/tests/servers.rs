@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Folder, config, mistakes, site_with, told, warnings};
-use crate::config::Verify;
+use crate::config::{Naming, Verify, parse_host};
 
 /// A site of the given `serversToMonitor` and `collector`, with sessions on.
 fn site(monitor: &str, own: &str) -> String {
@@ -49,18 +49,79 @@ fn a_name_that_no_server_has_is_a_mistake() {
     assert_eq!(error.problems[0].nearest.as_deref(), Some("sense1.corp"));
 }
 
+/// A site whose servers are discovered.
+fn discovering(monitor: &str, servers: &str) -> String {
+    let own = format!("{{servers: {servers}, discovery: {{enable: true, tags: {{b: 1, a: x}}}}}}");
+    site(monitor, &own) + "  appNames: {enableAppNameExtract: false, hostIP: a}\n"
+}
+
 #[test]
 fn discovered_servers_may_be_named() {
-    let own = "{servers: {later: {verify: chain}}, discovery: {enable: true, tags: {b: 1, a: x}}}";
-    let names = "  appNames: {enableAppNameExtract: false, hostIP: a}\n";
-    let collector = config(&(site("{servers: null}", own) + names)).collector;
+    let said = "{later: {verify: chain, name: Sales, tags: {z: 1, b: 2}}, 'sense1.corp:4747': ~}";
+    let collector = config(&discovering("{servers: null}", said)).collector;
     assert_eq!(collector.server_tls["later"].verify, Some(Verify::Chain));
     let discovery = collector.discovery.unwrap();
     assert_eq!((discovery.host.as_str(), discovery.port), ("a", 4242));
     assert_eq!(discovery.interval, Duration::from_mins(10));
-    let tags: Vec<_> = discovery.tags.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(tags, ["b", "a"], "the order of the file");
+    let names = |tags: &[(String, String)]| -> Vec<String> {
+        tags.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(&discovery.tags), ["b", "a"], "the order of the file");
+    let later = &discovery.namings["later"];
+    assert_eq!(
+        (later.name.as_deref(), names(&later.tags)),
+        (Some("Sales"), vec!["z".into(), "b".into()])
+    );
+    assert_eq!(discovery.namings["sense1.corp:4747"], Naming::default());
     assert!(collector.app_names.is_none() && collector.certificates.is_some());
+}
+
+#[test]
+fn tags_of_discovered_servers_are_compared_with_the_definition() {
+    let monitor = "{serverTagsDefinition: [a, z], servers: null}";
+    let text = discovering(monitor, "{later: {tags: {z: 1, y: 2}}}");
+    let said = |key, tag| {
+        format!(
+            "collector.{key}: the tag \"{tag}\" is not in serversToMonitor.serverTagsDefinition"
+        )
+    };
+    assert_eq!(warnings(&text), [said("discovery", "b"), said("servers", "y")]);
+}
+
+#[test]
+fn servers_of_the_file_are_named_where_they_are_listed() {
+    let monitor = "{servers: [{host: 'a:1', serverName: one}, {host: 'b:1', serverName: two}]}";
+    let named = "{one: {name: x, tags: {a: 1}}, two: {verify: chain, tags: {}}}";
+    let theirs = |key: &str, written: &str| {
+        format!(
+            "collector.servers.one.{key}: is for servers that collector.discovery finds; {written} \
+             in serversToMonitor.servers says it of this one"
+        )
+    };
+    assert_eq!(
+        mistakes(&site(monitor, &format!("{{servers: {named}}}"))),
+        [theirs("name", "serverName"), theirs("tags", "serverTags")]
+    );
+    assert_eq!(
+        mistakes(&discovering(monitor, named)),
+        ["collector.servers.one: gives a name or tags to a server of serversToMonitor.servers, \
+          which stays as it is written there"]
+    );
+    config(&discovering(monitor, "{one: {verify: chain}, other: {name: x}}"));
+}
+
+#[test]
+fn hosts_are_read_as_they_stand_in_urls() {
+    for (text, host) in [
+        ("sense1.corp.com", Some("sense1.corp.com")),
+        ("fd00::1", Some("[fd00::1]")),
+        ("10.0.0.1", Some("10.0.0.1")),
+        ("sense1:4747", None),
+        ("https://sense1", None),
+        ("", None),
+    ] {
+        assert_eq!(parse_host(text).as_deref(), host, "{text}");
+    }
 }
 
 #[test]
