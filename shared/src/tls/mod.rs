@@ -5,6 +5,7 @@
 //! nothing depends on what the process installed as its default.
 
 mod error;
+mod faults;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
@@ -21,6 +22,7 @@ use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 
 pub use error::TlsError;
+pub use faults::{IdentityFault, authority_fault, identity_faults, signature_fault};
 pub use identity::Identity;
 pub use roots::Roots;
 pub use verify::Verification;
