@@ -18,7 +18,8 @@
 //! ```
 
 #![cfg(unix)] // Modes, and the words of the operating system.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::disallowed_types, reason = "tests start the program, and openssl")]
 
 mod site;
 

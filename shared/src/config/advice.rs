@@ -15,7 +15,7 @@ use super::{Collector, Config, Transport, UserIds};
 const SHORT_INTERVAL: Duration = Duration::from_secs(5);
 /// How often mosquitto writes down what it holds, as `config/brokers` sets it; by itself it is
 /// half an hour.
-const AUTOSAVE_INTERVAL: Duration = Duration::from_secs(60);
+const AUTOSAVE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Looks at what was read, across its sections.
 pub(super) fn read(root: &Section<'_>, config: &Config) {

@@ -198,7 +198,7 @@ fn read_nats(section: Section<'_>) -> Nats {
     let stream = section.text_of("stream", NATS_STREAM, is_token, "letters, digits, _ and -");
     let replicas = section.number("replicas", 1, 1..=MOST_REPLICAS);
     warn_of_repetitions(&section, "servers", &texts);
-    if replicas % 2 == 0 {
+    if replicas.is_multiple_of(2) {
         let odd = replicas - 1;
         let what = format!(
             "{replicas} copies survive the loss of no more servers than {odd}: publishing needs \

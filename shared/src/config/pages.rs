@@ -61,8 +61,8 @@ pub(super) fn read_collector(section: Section<'_>) -> CollectorHttp {
         section.problem("listen", wrong, Some("a loopback address, or any with a passwordHash"));
     } else if !listen.ip().is_loopback() {
         let what = format!(
-            "{listen} can be reached from elsewhere, and the password travels unencrypted: keep it \
-             in a network of its own, or put a proxy that speaks TLS before it"
+            "{listen} can be reached from elsewhere, and nothing that passes there is encrypted: \
+             keep it in a network of its own, or put a proxy that speaks TLS before it"
         );
         section.warn("listen", what);
     }
