@@ -135,13 +135,17 @@ impl Certificates {
             let path = directory.join(name);
             fs::write(&path, text).map_err(failed(&path)).map(|()| path)
         };
+        let write_key = |name: &str, text: &str| {
+            let path = write(name, text)?;
+            for_owner_alone(&path).map_err(failed(&path)).map(|()| path)
+        };
         let encrypted = self.encrypted_key_pem.as_deref();
         Ok(CertificateFiles {
             root: write("root.pem", &self.root_pem)?,
             client: write("client.pem", &self.client_pem)?,
-            client_key: write("client_key.pem", &self.client_key_pem)?,
+            client_key: write_key("client_key.pem", &self.client_key_pem)?,
             client_key_encrypted: encrypted
-                .map(|text| write("client_key_encrypted.pem", text))
+                .map(|text| write_key("client_key_encrypted.pem", text))
                 .transpose()?,
         })
     }
@@ -179,6 +183,18 @@ impl std::fmt::Debug for Certificates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certificates").field("made", &self.made).finish_non_exhaustive()
     }
+}
+
+/// Keys are read by nobody else; elsewhere than on Unix, access lists say so.
+fn for_owner_alone(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 fn authority_params(name: &str, made: Duration) -> CertificateParams {
