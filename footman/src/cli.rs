@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use shared::lifecycle::{self, EXIT_FAILED, EXIT_USAGE};
 
+use crate::check::CheckArgs;
 use crate::dead_letters::DeadLettersArgs;
 use crate::schedule::{self, ScheduleArgs};
 use crate::{check, dead_letters, demo, run};
@@ -26,8 +27,11 @@ enum Command {
     Demo(DemoArgs),
     /// Poll, queue and store in one process.
     Run(ConfigArgs),
-    /// Read a configuration as the programs do, and report every mistake.
-    Check(ConfigArgs),
+    /// Read a configuration as the programs do, and report every mistake at once.
+    ///
+    /// Nothing is asked over the network. Exit code 78 says that no program starts with the
+    /// configuration; warnings alone are 0.
+    Check(CheckArgs),
     /// See, put back or give up what could not be stored.
     ///
     /// An event is kept as a dead letter when InfluxDB refuses some of its lines, when it cannot be

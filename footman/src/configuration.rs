@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use shared::config::{self, ConfigError, Loaded, Problem};
+use shared::config::{self, ConfigError, Loaded};
 
 /// Reads the file under this process' environment, and prints what is wrong with it; warnings are
 /// left to the caller, who may log them.
@@ -10,16 +10,10 @@ use shared::config::{self, ConfigError, Loaded, Problem};
 pub(crate) fn read(path: &Path) -> Result<Loaded, ConfigError> {
     let read = config::load(path, config::environment());
     if let Err(error) = &read {
-        print_warnings(&error.warnings);
+        for warning in &error.warnings {
+            eprintln!("warning: {warning}");
+        }
         eprintln!("{error}");
     }
     read
-}
-
-/// Prints what is unwise.
-#[expect(clippy::print_stderr, reason = "for commands that do not log")]
-pub(crate) fn print_warnings(warnings: &[Problem]) {
-    for warning in warnings {
-        eprintln!("warning: {warning}");
-    }
 }

@@ -1,6 +1,7 @@
 //! The commands as a person at a terminal meets them.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::disallowed_types, reason = "tests start the program")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
-//! What operators are given besides the programs: documents, dashboards, and the files in `config/`.
+//! What operators are given and promised besides the programs: documents, dashboards, the files in
+//! `config/`, the supply chain.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +10,8 @@
 
 mod alert_rules;
 mod dashboards;
+mod documents;
 mod log_lines;
 mod metrics;
 mod moving;
+mod supply_chain;

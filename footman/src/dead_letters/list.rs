@@ -29,8 +29,7 @@ pub(super) async fn list(places: &Places, json: bool) -> anyhow::Result<ExitCode
             print(&json_line(found)?);
         }
     } else {
-        let width = std::io::stdout().is_terminal().then(crossterm::terminal::size);
-        let width = width.and_then(Result::ok).map(|(columns, _)| usize::from(columns));
+        let width = std::io::stdout().is_terminal().then(columns).flatten();
         if !found.is_empty() {
             print(&table(&found, Timestamp::now(), width));
         }
@@ -40,6 +39,17 @@ pub(super) async fn list(places: &Places, json: bool) -> anyhow::Result<ExitCode
         remark(text);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The width of the terminal; none when it does not tell.
+fn columns() -> Option<usize> {
+    // Elsewhere the plain size is asked from the program tput when the terminal does not tell.
+    #[cfg(not(windows))]
+    let columns = crossterm::terminal::window_size().ok()?.columns;
+    #[cfg(windows)]
+    #[expect(clippy::disallowed_methods, reason = "on Windows nothing is started for it")]
+    let (columns, _) = crossterm::terminal::size().ok()?;
+    Some(usize::from(columns))
 }
 
 fn json_line(found: Found) -> anyhow::Result<String> {

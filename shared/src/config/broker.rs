@@ -160,6 +160,15 @@ pub(super) fn read(section: Section<'_>) -> Broker {
     let dead_letters = section.own_section("deadLetters");
     let dead_letters_max_bytes = dead_letters.size("maxBytes", DEAD_LETTERS_MAX_BYTES, LEAST_BYTES);
     dead_letters.finish();
+    for (key, is_chosen) in [
+        ("embedded", kind == Kind::Embedded),
+        ("nats", kind == Kind::Nats),
+        ("mqtt", kind == Kind::Mqtt),
+    ] {
+        if !is_chosen {
+            section.warn_without_effect(key, "broker.type names another broker");
+        }
+    }
     section.finish();
     let transport = match (kind, mqtt) {
         (Kind::Nats, _) => Transport::Nats(nats),
@@ -177,6 +186,13 @@ fn read_embedded(section: Section<'_>) -> Embedded {
         max_age: max_age(&section),
         mqtt_listener: section.optional_listen("mqttListener"),
     };
+    if let Some(listener) = embedded.mqtt_listener.filter(|found| !found.ip().is_loopback()) {
+        let what = format!(
+            "{listener} can be reached from elsewhere: whoever reaches it subscribes without a \
+             password to all events, the names of users among them"
+        );
+        section.warn("mqttListener", what);
+    }
     section.finish();
     embedded
 }
@@ -192,6 +208,16 @@ fn read_nats(section: Section<'_>) -> Nats {
         .collect();
     let stream = section.text_of("stream", NATS_STREAM, is_token, "letters, digits, _ and -");
     let replicas = section.number("replicas", 1, 1..=MOST_REPLICAS);
+    warn_of_repetitions(&section, "servers", &texts);
+    if replicas.is_multiple_of(2) {
+        let odd = replicas - 1;
+        let what = format!(
+            "{replicas} copies survive the loss of no more servers than {odd}: publishing needs \
+             more than half of them; write {odd} or {}",
+            replicas + 1
+        );
+        section.warn("replicas", what);
+    }
     let nats = Nats {
         servers,
         stream,
@@ -200,10 +226,18 @@ fn read_nats(section: Section<'_>) -> Nats {
         max_bytes: section.size("maxBytes", NATS_MAX_BYTES, LEAST_BYTES),
         username: section.optional_text("username"),
         password: section.secret("password"),
-        credentials_file: section.optional_file("credentialsFile"),
+        credentials_file: section.optional_private_file("credentialsFile"),
         tls: read_tls(section.own_section("tls")),
     };
     password_needs_username(&section, nats.username.as_ref(), nats.password.as_ref());
+    if nats.credentials_file.is_some() && nats.username.is_some() {
+        let wrong = "is given, and so is username; only one may be";
+        section.problem(
+            "credentialsFile",
+            wrong,
+            Some("credentialsFile, or username and password"),
+        );
+    }
     section.finish();
     nats
 }
@@ -226,6 +260,7 @@ fn read_mqtt(section: Section<'_>) -> Option<Mqtt> {
             section.problem_at("groups", index, format!("{group:?} is not allowed"), GROUP_FORM);
         }
     }
+    warn_of_repetitions(&section, "groups", &groups);
     let slots = section.number("consumerSlots", CONSUMER_SLOTS, 1..=MOST_CONSUMER_SLOTS);
     let consumer_slots = u16::try_from(slots).unwrap_or(u16::MAX);
     let session_expiry =
@@ -236,6 +271,15 @@ fn read_mqtt(section: Section<'_>) -> Option<Mqtt> {
 
 fn max_age(section: &Section<'_>) -> Duration {
     section.duration("maxAge", MAX_AGE, Duration::from_mins(1)..=LONGEST_AGE)
+}
+
+/// Finds what a list names twice.
+fn warn_of_repetitions(section: &Section<'_>, key: &'static str, texts: &[String]) {
+    for (index, text) in texts.iter().enumerate() {
+        if texts.iter().take(index).any(|before| before == text) {
+            section.warn_at(key, index, "is listed twice".to_owned());
+        }
+    }
 }
 
 /// A password alone is never asked for.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::section::Section;
+use super::usable;
 use crate::secret::Secret;
 
 /// The certificate that Qlik Sense exported for its monitors.
@@ -51,13 +52,19 @@ pub(super) fn read(
 ) -> Option<Certificates> {
     let predecessor = predecessor.quiet_unless(is_needed);
     let own = own.quiet_unless(is_needed);
-    let passphrase = predecessor.secret("clientCertPassphrase");
+    let in_file = own.secret_file("passphraseFile");
+    let written = predecessor.quiet_if(own.is_given("passphraseFile"), |predecessor| {
+        predecessor.secret("clientCertPassphrase")
+    });
     let certificates = Certificates {
         cert: predecessor.required_file("clientCert"),
-        key: predecessor.required_file("clientCertKey"),
+        key: predecessor.required_private_file("clientCertKey"),
         ca: predecessor.required_file("clientCertCA"),
-        passphrase: own.secret_file("passphraseFile").or(passphrase),
+        passphrase: in_file.or(written),
     };
+    if predecessor.is_thorough() {
+        usable::look_into_site(&predecessor, &own, &certificates);
+    }
     predecessor.finish();
     own.finish();
     is_needed.then_some(certificates)
@@ -67,7 +74,7 @@ pub(super) fn read(
 pub(super) fn read_tls(section: Section<'_>) -> Tls {
     let ca = section.optional_file("ca");
     let cert = section.optional_file("cert");
-    let key = section.optional_file("key");
+    let key = section.optional_private_file("key");
     let client = match (cert, key) {
         (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),
         (None, None) => None,
@@ -80,6 +87,10 @@ pub(super) fn read_tls(section: Section<'_>) -> Tls {
             None
         }
     };
+    let tls = Tls { ca, client };
+    if section.is_thorough() {
+        usable::look_into(&section, &tls);
+    }
     section.finish();
-    Tls { ca, client }
+    tls
 }

@@ -74,7 +74,7 @@ pub(super) fn read_uptime_monitor(section: Section<'_>) -> (Option<UptimeMonitor
 
 /// Reads the text that says when something happens; none when that is never, which is recorded.
 fn frequency(section: &Section<'_>) -> Option<Schedule> {
-    let text = section.required_text("frequency");
+    let text = section.required_text_of("frequency", SCHEDULE_EXAMPLE);
     if text.trim().is_empty() {
         return None;
     }

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::section::Section;
 use super::units::{RETENTION_FORM, retention};
+use super::usable;
 use crate::secret::Secret;
 
 /// Where points are stored.
@@ -88,6 +89,8 @@ const SCHEMES: [&str; 2] = ["http", "https"];
 
 /// What `writer.influxdb` says in the place of `influxdbConfig`.
 struct Overrides {
+    /// True for a URL that is wrong, too: nobody needs another one then.
+    has_url: bool,
     url: Option<Url>,
     token: Option<Secret>,
     password: Option<Secret>,
@@ -108,7 +111,7 @@ pub(super) fn read(section: Section<'_>, own: Section<'_>) -> Storing {
     let enabled = section.switch("enable", false);
     let section = section.quiet_unless(enabled);
     let overrides = read_overrides(own.quiet_unless(enabled));
-    let url = read_url(&section, overrides.url.clone());
+    let url = read_url(&section, &overrides);
     section.number("maxBatchSize", MAX_BATCH_SIZE, 1..=LARGEST_BATCH);
     section.ignore(&["failedPollsTracking"]);
     let include = section.section("includeFields");
@@ -139,11 +142,15 @@ fn read_overrides(own: Section<'_>) -> Overrides {
     let url = own.optional_url("url", &SCHEMES);
     let tls = own.own_section("tls");
     let ca = tls.optional_file("ca");
+    if let Some(ca) = ca.as_deref().filter(|_| tls.is_thorough()) {
+        usable::look_into_authority(&tls, "ca", ca);
+    }
     if ca.is_some() && url.as_ref().is_none_or(|url| url.scheme() == "http") {
         tls.warn("ca", "has no effect without an https:// URL in writer.influxdb.url");
     }
     tls.finish();
     let overrides = Overrides {
+        has_url: own.is_given("url"),
         url,
         token: own.secret("token"),
         password: own.secret("password"),
@@ -159,11 +166,11 @@ fn read_overrides(own: Section<'_>) -> Overrides {
 }
 
 /// The URL, made from host and port unless it is given as a whole.
-fn read_url(section: &Section<'_>, given: Option<Url>) -> Option<Url> {
-    let (host, port) = section.quiet_if(given.is_some(), |section| {
+fn read_url(section: &Section<'_>, overrides: &Overrides) -> Option<Url> {
+    let (host, port) = section.quiet_if(overrides.has_url, |section| {
         (section.required_bare_host("host"), section.port("port", PORT))
     });
-    given.or_else(|| Url::parse(&format!("http://{}:{port}", host?.host)).ok())
+    overrides.url.clone().or_else(|| Url::parse(&format!("http://{}:{port}", host?.host)).ok())
 }
 
 /// The section of one version, which has effect when that version is chosen.
@@ -229,7 +236,7 @@ fn token(section: &Section<'_>, overrides: &Overrides) -> Secret {
 
 /// How long points are kept.
 fn kept(section: &Section<'_>, key: &'static str) -> Retention {
-    let text = section.required_text(key);
+    let text = section.required_text_of(key, RETENTION_FORM);
     let duration = retention(&text);
     if duration.is_none() && !text.trim().is_empty() {
         section.problem(key, format!("{text:?} is no duration"), Some(RETENTION_FORM));

@@ -14,8 +14,8 @@ use super::lines::{Fault, Lines, scan};
 use super::places::Places;
 use super::section::{Known, Reader};
 use super::{
-    Config, ConfigError, Place, Problem, ROOT, broker, collector, heartbeat, logging, not_done,
-    writer,
+    Config, ConfigError, Place, Problem, ROOT, advice, broker, collector, heartbeat, logging,
+    not_done, writer,
 };
 
 /// The root of the configuration of another tool, which people mistake for ours.
@@ -48,6 +48,21 @@ pub fn load(
     }
 }
 
+/// Reads a configuration file as [`load`] does, and looks further: into certificates and keys, and
+/// for what the programs would find out by themselves once they run.
+///
+/// # Errors
+/// Every mistake of the file, of the environment and of the files that are named.
+pub fn check(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigError> {
+    match read_file(path) {
+        Ok(text) => read_text(&text, path, environment, true),
+        Err(wrong) => Err(refused(path, wrong)),
+    }
+}
+
 /// Reads a configuration from its text; the file's name is used for messages and relative paths.
 ///
 /// # Errors
@@ -56,6 +71,15 @@ pub fn from_text(
     text: &str,
     file: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigError> {
+    read_text(text, file, environment, false)
+}
+
+fn read_text(
+    text: &str,
+    file: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+    thorough: bool,
 ) -> Result<Loaded, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = scan(text).map_err(|faults| unreadable(file, faults))?;
@@ -68,8 +92,9 @@ pub fn from_text(
     layer.retain(|key, _| key == ROOT);
     let environment: Vec<(String, String)> = environment.into_iter().collect();
     let credentials = credentials_directory(&environment);
+    let all_known = known_keys();
     let Environment { layer: variables_layer, variables, problems } =
-        resolve(environment, &known_keys());
+        resolve(environment, &all_known);
     let Ok(tree) = layered(layer, variables_layer) else {
         return Err(refused(file, "cannot be joined with the environment".to_owned()));
     };
@@ -81,12 +106,15 @@ pub fn from_text(
     let Some(ValueKind::Table(root)) = root.map(|root| &root.kind) else {
         return Err(refused(file, format!("holds nothing in its section {ROOT}")));
     };
-    let reader = Reader::new(&places);
+    let reader = Reader::new(&places).thorough(thorough);
     let config = read(&reader, Some(root));
+    let secret = reader.holds_secrets();
     let findings = reader.findings();
     let problems = others.into_iter().chain(problems).chain(findings.problems);
-    let problems = in_order(problems.collect());
-    let warnings = in_order(findings.warnings);
+    let mut problems = in_order(problems.collect());
+    advice::look_elsewhere(&mut problems, &all_known);
+    let open = secret.then(|| advice::open_file(file)).flatten();
+    let warnings = in_order(open.into_iter().chain(findings.warnings).collect());
     if problems.is_empty() {
         Ok(Loaded { config, warnings })
     } else {
@@ -132,6 +160,7 @@ fn read(reader: &Reader<'_>, table: Option<&Map<String, Value>>) -> Config {
                     null, and Home Assistant hears nothing";
         root.warn("collector", what);
     }
+    advice::read(&root, &config);
     root.finish_with_warnings();
     config
 }
@@ -199,12 +228,8 @@ fn unreadable(file: &Path, faults: Vec<Fault>) -> ConfigError {
     ConfigError { problems: problems.collect(), warnings: Vec::new() }
 }
 
-/// Problems in the order of the file, those of variables last.
+/// Problems in the order of their places.
 fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
-    problems.sort_by_key(|problem| match &problem.place {
-        Place::File(_) => 0,
-        Place::Line { line, .. } => *line,
-        Place::Variable(_) => usize::MAX,
-    });
+    problems.sort_by_key(|problem| problem.place.position());
     problems
 }

@@ -5,6 +5,7 @@
 //! getters that record problems, defaults and known keys in one pass. Every program reads the
 //! whole file, so that `footman check` says exactly what the programs say.
 
+mod advice;
 mod broker;
 mod certificates;
 mod collector;
@@ -16,6 +17,7 @@ mod layers;
 mod lines;
 mod load;
 mod logging;
+mod modes;
 mod nearest;
 mod not_done;
 mod pages;
@@ -26,6 +28,7 @@ mod section;
 mod servers;
 mod topics;
 mod units;
+mod usable;
 mod writer;
 
 #[cfg(test)]
@@ -39,7 +42,7 @@ pub use collector::{Collector, LEAST_KEY_BYTES, Outbox, UserIds};
 pub use environment::environment;
 pub use heartbeat::{Heartbeat, UptimeMonitor};
 pub use influxdb::{InfluxDb, Retention, RetentionPolicy, Version};
-pub use load::{Loaded, from_text, load};
+pub use load::{Loaded, check, from_text, load};
 pub use logging::{LogLevel, Logging};
 pub use pages::{CollectorHttp, Prometheus, WriterHttp};
 pub use polling::{AppNames, Discovery, ExcludedUser, Sessions};

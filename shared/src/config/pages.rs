@@ -50,6 +50,7 @@ pub(super) fn read_collector(section: Section<'_>) -> CollectorHttp {
     let listen = section.listen("listen", COLLECTOR_LISTEN);
     let password_hash = section.secret("passwordHash");
     if let Some(hash) = &password_hash
+        && !hash.is_empty()
         && !hash.expose().starts_with(HASH_START)
     {
         let allowed = "an argon2id hash, made by `footman secrets --hash`";
@@ -58,6 +59,12 @@ pub(super) fn read_collector(section: Section<'_>) -> CollectorHttp {
     if password_hash.is_none() && !listen.ip().is_loopback() {
         let wrong = format!("{listen} can be reached from elsewhere, and there is no passwordHash");
         section.problem("listen", wrong, Some("a loopback address, or any with a passwordHash"));
+    } else if !listen.ip().is_loopback() {
+        let what = format!(
+            "{listen} can be reached from elsewhere, and nothing that passes there is encrypted: \
+             keep it in a network of its own, or put a proxy that speaks TLS before it"
+        );
+        section.warn("listen", what);
     }
     let show_users = section.flag("showUsers", false);
     section.finish();
@@ -67,6 +74,13 @@ pub(super) fn read_collector(section: Section<'_>) -> CollectorHttp {
 /// Reads `writer.http`.
 pub(super) fn read_writer(section: Section<'_>) -> WriterHttp {
     let listen = section.listen("listen", WRITER_LISTEN);
+    if !listen.ip().is_loopback() {
+        let what = format!(
+            "{listen} can be reached from elsewhere without a password: it tells how the writer \
+             fares, and no user"
+        );
+        section.warn("listen", what);
+    }
     section.finish();
     WriterHttp { listen, may_move: listen == WRITER_LISTEN }
 }

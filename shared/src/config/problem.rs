@@ -36,6 +36,17 @@ pub enum Place {
     Variable(String),
 }
 
+impl Place {
+    /// Where it comes among others: the file as a whole first, then its lines, variables last.
+    pub fn position(&self) -> usize {
+        match self {
+            Self::File(_) => 0,
+            Self::Line { line, .. } => *line,
+            Self::Variable(_) => usize::MAX,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -89,6 +89,8 @@ pub(super) struct Site {
     pub(super) defined_tags: Vec<String>,
 }
 
+/// The form of the list of virtual proxies, for messages.
+const PROXIES_FORM: &str = "at least one virtual proxy, such as [{ virtualProxy: / }]";
 const HEALTH_INTERVAL_MS: u32 = 30_000;
 const VERIFY: [(&str, Verify); 3] =
     [("full", Verify::Full), ("chain", Verify::Chain), ("none", Verify::None)];
@@ -107,6 +109,11 @@ pub(super) fn read_said(collector: &Section<'_>, discovers: bool) -> Said {
         let naming = Naming { name: server.optional_text("name"), tags: server.pairs("tags") };
         if !discovers {
             refuse_naming(&server, &naming);
+        }
+        if is_given && verify == Verify::None {
+            let what = "its certificate is not verified: anybody may answer in its place; chain \
+                        or tlsServerName serve a name that does not fit";
+            server.warn("verify", what);
         }
         server.finish();
         (ServerTls { tls_server_name, verify: is_given.then_some(verify) }, naming)
@@ -181,6 +188,7 @@ pub(super) fn read(
     let servers = section.items("servers", |server| {
         read_server(server, polls_sessions, reject_unauthorized, &defined, tls)
     });
+    let mut hosts: BTreeMap<String, &str> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for (index, server) in servers.iter().enumerate() {
         if !seen.insert(server.name.as_str()) {
@@ -189,6 +197,12 @@ pub(super) fn read(
                 server.name
             );
             section.warn_at("servers", index, what);
+        } else if let Some(other) = hosts.get(&server.host.to_lowercase()) {
+            let what = format!("{} is the host of {other:?} too: it is polled twice", server.host);
+            section.warn_at("servers", index, what);
+        }
+        if !server.host.is_empty() {
+            hosts.entry(server.host.to_lowercase()).or_insert(&server.name);
         }
     }
     section.finish();
@@ -249,9 +263,9 @@ fn read_sessions(section: Section<'_>, polls_sessions: bool) -> Option<ServerSes
         prefix
     });
     if prefixes.is_empty() && !section.is_given("virtualProxies") {
-        section.missing("virtualProxies");
+        section.missing("virtualProxies", PROXIES_FORM);
     } else if prefixes.is_empty() {
-        section.problem("virtualProxies", "is empty", Some("at least one virtual proxy"));
+        section.problem("virtualProxies", "is empty", Some(PROXIES_FORM));
     }
     let mut virtual_proxies: Vec<String> = Vec::with_capacity(prefixes.len());
     for (index, prefix) in prefixes.into_iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
-use super::OpenError;
+use super::{OpenError, directory};
 
 const LOCK_FILE: &str = "lock";
 
@@ -16,20 +16,18 @@ pub(super) struct DirectoryLock {
 
 impl DirectoryLock {
     /// Makes the directory when it is missing, and takes it.
-    pub(super) fn take(directory: &Path) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
-        std::fs::create_dir_all(directory).map_err(unusable)?;
+    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Directory { directory: path.to_owned(), source };
+        directory::make_private(path).map_err(unusable)?;
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(directory.join(LOCK_FILE))
+            .open(path.join(LOCK_FILE))
             .map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(OpenError::InUse { directory: directory.to_owned() })
-            }
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { directory: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(unusable(source)),
         }
     }

@@ -7,6 +7,7 @@
 //! their own ([`OutboxReader`]). Events leave from the front, in order.
 
 mod committer;
+pub(crate) mod directory;
 mod kept;
 mod lock;
 mod metrics;

@@ -1,6 +1,8 @@
 //! One RSA key in every form that `openssl` writes, made anew for each run of the tests. Where it
 //! is encrypted, the passphrase is `correct`.
 
+#![expect(clippy::disallowed_types, reason = "tests start openssl")]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;

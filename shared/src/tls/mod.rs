@@ -7,6 +7,7 @@
 mod certificate;
 mod error;
 mod expiry;
+mod faults;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
@@ -30,6 +31,7 @@ use rustls::crypto::CryptoProvider;
 pub use certificate::{Certificate, NoCertificate};
 pub use error::TlsError;
 pub use expiry::Expiry;
+pub use faults::{IdentityFault, authority_fault, identity_faults, signature_fault};
 pub use identity::Identity;
 pub use material::{Files, Material};
 pub use presented::Presented;

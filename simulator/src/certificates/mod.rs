@@ -143,9 +143,9 @@ impl Certificates {
         Ok(CertificateFiles {
             root: folder.write("root.pem", &self.root_pem)?,
             client: folder.write("client.pem", &self.client_pem)?,
-            client_key: folder.write("client_key.pem", &self.client_key_pem)?,
+            client_key: folder.write_key("client_key.pem", &self.client_key_pem)?,
             client_key_encrypted: encrypted
-                .map(|text| folder.write("client_key_encrypted.pem", text))
+                .map(|text| folder.write_key("client_key_encrypted.pem", text))
                 .transpose()?,
         })
     }
@@ -160,7 +160,7 @@ impl Certificates {
             root: folder.write("root.pem", &[&*self.root_pem, &self.other_root_pem].concat())?,
             client: folder.write("client.pem", &with_crlf(&client.pem()))?,
             client_key: folder
-                .write("client_key.pem", &with_crlf(&self.server_key.serialize_pem()))?,
+                .write_key("client_key.pem", &with_crlf(&self.server_key.serialize_pem()))?,
             client_key_encrypted: None,
         })
     }
@@ -212,6 +212,11 @@ impl Folder {
         let path = self.0.join(name);
         fs::write(&path, text).map_err(failed(&path)).map(|()| path)
     }
+
+    fn write_key(&self, name: &str, text: &str) -> Result<PathBuf, SiteError> {
+        let path = self.write(name, text)?;
+        for_owner_alone(&path).map_err(failed(&path)).map(|()| path)
+    }
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> SiteError {
@@ -223,6 +228,18 @@ impl std::fmt::Debug for Certificates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certificates").field("made", &self.made).finish_non_exhaustive()
     }
+}
+
+/// Keys are read by nobody else; elsewhere than on Unix, access lists say so.
+fn for_owner_alone(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 fn authority_params(name: &str, made: Duration) -> CertificateParams {

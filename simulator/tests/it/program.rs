@@ -1,5 +1,7 @@
 //! The program, started as a user starts it.
 
+#![expect(clippy::disallowed_types, reason = "tests start the program")]
+
 use std::{
     fs,
     io::{BufRead, BufReader},

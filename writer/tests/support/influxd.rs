@@ -2,6 +2,8 @@
 //!
 //! It ends with the value that stands for it. Nothing here knows the writer.
 
+#![expect(clippy::disallowed_types, reason = "tests start real servers")]
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -11,6 +11,10 @@ use crate::config::hosts::{
     BARE_HOST_FORM, HOST_FORM, HostPort, LISTEN_FORM, host_and_port, listen_address,
 };
 
+/// The form of a file that is read, for messages.
+pub(super) const FILE_FORM: &str =
+    "a file that can be read; a relative path starts at the working directory, or at this file's";
+
 impl Section<'_> {
     /// A URL that may be left out. It holds no user and no password: these have their own keys.
     pub(in crate::config) fn optional_url(
@@ -63,7 +67,7 @@ impl Section<'_> {
 
     /// A host that must be written, with or without a port.
     pub(in crate::config) fn required_host(&self, key: &'static str) -> Option<HostPort> {
-        let text = self.required_text(key);
+        let text = self.required_text_of(key, HOST_FORM);
         if text.trim().is_empty() {
             return None;
         }
@@ -76,7 +80,7 @@ impl Section<'_> {
 
     /// A host that must be written, without a port.
     pub(in crate::config) fn required_bare_host(&self, key: &'static str) -> Option<HostPort> {
-        let text = self.required_text(key);
+        let text = self.required_text_of(key, BARE_HOST_FORM);
         if text.trim().is_empty() { None } else { self.bare_host(key, &text) }
     }
 
@@ -113,9 +117,23 @@ impl Section<'_> {
         Some(self.readable(key, &text))
     }
 
+    /// A file that may be left out, must be readable when it is named, and by nobody else.
+    pub(in crate::config) fn optional_private_file(&self, key: &'static str) -> Option<PathBuf> {
+        let found = self.optional_file(key)?;
+        self.warn_if_open(key, &found);
+        Some(found)
+    }
+
+    /// A file that must be named and readable, and by nobody else.
+    pub(in crate::config) fn required_private_file(&self, key: &'static str) -> PathBuf {
+        let found = self.required_file(key);
+        self.warn_if_open(key, &found);
+        found
+    }
+
     /// A file that must be named and readable.
     pub(in crate::config) fn required_file(&self, key: &'static str) -> PathBuf {
-        let text = self.required_text(key);
+        let text = self.required_text_of(key, FILE_FORM);
         if text.trim().is_empty() { PathBuf::new() } else { self.readable(key, &text) }
     }
 
@@ -142,7 +160,7 @@ impl Section<'_> {
             return path.to_owned();
         }
         self.reader.places.readable(path).unwrap_or_else(|wrong| {
-            self.problem(key, wrong, None);
+            self.problem(key, wrong, Some(FILE_FORM));
             path.to_owned()
         })
     }

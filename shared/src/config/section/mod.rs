@@ -7,6 +7,7 @@
 //! disabled sections may be incomplete or full of placeholders.
 
 mod addresses;
+mod effects;
 mod lists;
 mod secrets;
 mod values;
@@ -21,6 +22,13 @@ use super::lines::{join, step};
 use super::nearest::nearest;
 use super::places::Places;
 use super::problem::Problem;
+
+/// What is said of a key that no getter asked for.
+pub(super) const UNKNOWN_KEY: &str = "unknown key";
+
+/// What is said of one that is better not shown.
+const NO_KEY: &str = "holds a key that is not shown, since it may be the rest of a secret: a text \
+                      with a comma in it must be in quotes";
 
 /// The form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +60,10 @@ pub(super) struct Reader<'a> {
     places: &'a Places,
     /// True when the pass looks for keys and not at values.
     discovers: bool,
+    /// True when it also looks for what the programs find out by themselves once they run.
+    thorough: bool,
+    /// True once a password or the like was found in the file itself.
+    holds_secrets: Cell<bool>,
     known: RefCell<BTreeMap<String, Known>>,
     problems: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
@@ -74,6 +86,8 @@ impl<'a> Reader<'a> {
         Self {
             places,
             discovers: false,
+            thorough: false,
+            holds_secrets: Cell::new(false),
             known: RefCell::default(),
             problems: RefCell::default(),
             warnings: RefCell::default(),
@@ -83,6 +97,16 @@ impl<'a> Reader<'a> {
     /// A reader that only learns which keys there are.
     pub(super) fn discovering(places: &'a Places) -> Self {
         Self { discovers: true, ..Self::new(places) }
+    }
+
+    /// A reader that also looks into certificates and keys, and at what is odd about the whole.
+    pub(super) fn thorough(self, thorough: bool) -> Self {
+        Self { thorough, ..self }
+    }
+
+    /// Says whether the file itself holds a secret that could be elsewhere.
+    pub(super) fn holds_secrets(&self) -> bool {
+        self.holds_secrets.get()
     }
 
     /// The section at the root, of the predecessor.
@@ -135,6 +159,11 @@ impl<'r> Section<'r> {
     /// Says whether problems of the section are left out.
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet.get()
+    }
+
+    /// Says whether to look further than the programs do when they start.
+    pub(super) fn is_thorough(&self) -> bool {
+        self.reader.thorough && !self.is_quiet()
     }
 
     /// Says whether a key has a value.
@@ -222,11 +251,32 @@ impl<'r> Section<'r> {
                 self.problem(key, wrong, Some(&format!("the environment variable {variable}")));
                 continue;
             }
-            let asked = self.asked.borrow();
-            let near = nearest(key, asked.iter().map(String::as_str));
-            let near = near.map(|near| self.path_of(near));
-            self.problem_near(key, "unknown key", None, near.as_deref());
+            let near = {
+                let asked = self.asked.borrow();
+                nearest(key, asked.iter().map(String::as_str)).map(|near| self.path_of(near))
+            };
+            if near.is_none() && self.may_be_of_a_secret(key) {
+                let problem =
+                    Problem { key: self.path.clone(), ..self.said(key, NO_KEY.into(), None, None) };
+                self.reader.problems.borrow_mut().push(problem);
+            } else {
+                let allowed = near.is_none().then(|| self.usable_keys());
+                self.problem_near(key, UNKNOWN_KEY, allowed.as_deref(), near.as_deref());
+            }
         }
+    }
+
+    /// Says whether an unknown key may be what YAML makes of the rest of a text with a comma.
+    fn may_be_of_a_secret(&self, key: &str) -> bool {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+        self.value(key).is_none() || !key.chars().all(plain)
+    }
+
+    /// The keys that the section may hold in the file.
+    fn usable_keys(&self) -> String {
+        let asked = self.asked.borrow();
+        let keys = asked.iter().map(String::as_str);
+        keys.filter(|key| !self.is_for_the_environment(key)).collect::<Vec<_>>().join(", ")
     }
 
     /// Reports the keys that no getter asked for as oddities.

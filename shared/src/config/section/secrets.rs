@@ -4,7 +4,9 @@ use std::path::Path;
 
 use config::ValueKind;
 
+use super::addresses::FILE_FORM;
 use super::{Known, Section, Shape};
+use crate::config::environment::variable_name;
 use crate::config::lines::join;
 use crate::secret::{Secret, SecretFileError};
 
@@ -12,6 +14,15 @@ use crate::secret::{Secret, SecretFileError};
 const FILE_SUFFIX: &str = "File";
 /// How the default of a secret is written.
 const NOTHING: &str = "null";
+
+/// Secrets that belong into a file of their own, and for those of the predecessor, whose sections
+/// may not name one, the key of ours that does. A monitor's URL and a hash are no such secrets:
+/// nobody logs in with them.
+const BETTER_IN_A_FILE: [(&str, &str); 3] = [
+    ("password", "writer.influxdb.passwordFile"),
+    ("token", "writer.influxdb.tokenFile"),
+    ("clientCertPassphrase", "collector.cert.passphraseFile"),
+];
 
 /// Something is wrong with a secret, and it is recorded.
 struct Recorded;
@@ -23,7 +34,8 @@ impl Section<'_> {
     /// Butler SOS would refuse it in the file.
     pub(in crate::config) fn secret(&self, key: &'static str) -> Option<Secret> {
         self.know(key, Shape::Scalar, Some(NOTHING.to_owned()));
-        self.given_secret(key).ok().flatten()
+        // One that is wrong is given all the same, so that nobody calls it missing.
+        self.given_secret(key).unwrap_or_else(|Recorded| Some(Secret::new("")))
     }
 
     /// A secret that must be given.
@@ -31,7 +43,7 @@ impl Section<'_> {
         self.know(key, Shape::Scalar, None);
         match self.given_secret(key) {
             Ok(Some(secret)) => secret,
-            Ok(None) => Secret::new(self.missing(key)),
+            Ok(None) => Secret::new(self.missing(key, &self.secret_form(key))),
             Err(Recorded) => Secret::new(""),
         }
     }
@@ -48,7 +60,12 @@ impl Section<'_> {
         let named = if self.sibling(&file_key) { self.written_text(&file_key) } else { None };
         let direct = self.secret_text(key)?;
         match (direct, named.filter(|path| !path.is_empty())) {
-            (direct, None) => Ok(direct),
+            (direct, None) => {
+                if direct.is_some() {
+                    self.advise_a_file(key);
+                }
+                Ok(direct)
+            }
             (None, Some(path)) => self.read_secret(&file_key, &path),
             (Some(direct), Some(path)) => {
                 match (self.is_variable(key), self.is_variable(&file_key)) {
@@ -62,6 +79,31 @@ impl Section<'_> {
                 }
             }
         }
+    }
+
+    /// Where a secret may come from, for messages.
+    fn secret_form(&self, key: &str) -> String {
+        let file = format!("{key}{FILE_SUFFIX}");
+        if self.ours {
+            format!("a text, or in {file} the file that holds it")
+        } else {
+            let variable = variable_name(&self.path_of(&file));
+            format!("a text, or in the environment variable {variable} the file that holds it")
+        }
+    }
+
+    /// Warns of a secret that whoever sees the configuration sees too.
+    fn advise_a_file(&self, key: &str) {
+        let better = BETTER_IN_A_FILE.iter().find(|(plain, _)| *plain == key);
+        let Some((_, ours)) = better.filter(|_| !self.is_quiet()) else { return };
+        if self.is_from_environment(key) {
+            return;
+        }
+        self.reader.holds_secrets.set(true);
+        let file_key =
+            if self.ours { self.path_of(&format!("{key}{FILE_SUFFIX}")) } else { (*ours).into() };
+        let what = format!("stands here as plain text: put it into a file, named by {file_key}");
+        self.warn(key, what);
     }
 
     /// Records the sibling that names a file; says whether it may be used.
@@ -105,16 +147,20 @@ impl Section<'_> {
             return Ok(None);
         }
         let read = self.reader.places.readable(Path::new(path)).and_then(|found| {
-            Secret::from_file(&found).map_err(|error| match error {
+            let read = Secret::from_file(&found).map_err(|error| match error {
                 SecretFileError::Empty => format!("names {path}, which is empty"),
                 other => format!("names {}, which {other}", found.display()),
-            })
+            });
+            read.map(|secret| (secret, found))
         });
         let wrong = match read {
-            Ok(secret) => return Ok(Some(secret)),
+            Ok((secret, found)) => {
+                self.warn_if_open(key, &found);
+                return Ok(Some(secret));
+            }
             Err(wrong) => wrong,
         };
-        self.problem(key, wrong, None);
+        self.problem(key, wrong, Some(FILE_FORM));
         Err(Recorded)
     }
 }

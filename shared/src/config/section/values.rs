@@ -13,6 +13,8 @@ use crate::config::units::{DURATION_FORM, SIZE_FORM, duration, duration_text, si
 const NOTHING: &str = "null";
 /// The longest interval: Node.js, and so the predecessor, takes a longer one for one millisecond.
 const LONGEST_INTERVAL_MS: f64 = 2_147_483_647.0;
+/// The form of a text that is needed, for messages.
+const TEXT_FORM: &str = "a text that is not empty";
 /// How much of a wrong value is shown.
 const SHOWN_LETTERS: usize = 60;
 
@@ -60,16 +62,21 @@ impl Section<'_> {
 
     /// A text that must be written and not empty.
     pub(in crate::config) fn required_text(&self, key: &'static str) -> String {
+        self.required_text_of(key, TEXT_FORM)
+    }
+
+    /// A text of some form that must be written and not empty; the form is not looked at here.
+    pub(in crate::config) fn required_text_of(&self, key: &'static str, allowed: &str) -> String {
         self.know(key, Shape::Scalar, None);
         match self.written_text(key) {
             Some(text) if text.trim().is_empty() => {
-                self.problem(key, "is empty", None);
+                self.problem(key, "is empty", Some(allowed));
                 text
             }
             Some(text) => text,
             // What is given but no text is recorded already.
             None if self.is_given(key) => String::new(),
-            None => self.missing(key),
+            None => self.missing(key, allowed),
         }
     }
 
@@ -117,7 +124,7 @@ impl Section<'_> {
     ) -> Option<u32> {
         self.know(key, Shape::Scalar, None);
         if !self.is_given(key) {
-            self.missing(key);
+            self.missing(key, &whole_number_form(&range));
         }
         self.whole_number(key, &range)
     }
@@ -188,8 +195,8 @@ impl Section<'_> {
     }
 
     /// Records that a key is missing, and gives an empty text in its place.
-    pub(in crate::config) fn missing(&self, key: &str) -> String {
-        self.problem(key, "is missing", None);
+    pub(in crate::config) fn missing(&self, key: &str, allowed: &str) -> String {
+        self.problem(key, "is missing", Some(allowed));
         String::new()
     }
 
@@ -240,8 +247,7 @@ impl Section<'_> {
             )]
             Some(whole) if (least..=most).contains(&whole) => Some(whole as u32),
             _ => {
-                let allowed = format!("a whole number from {least} to {most}");
-                self.problem(key, wrong_kind(kind), Some(&allowed));
+                self.problem(key, wrong_kind(kind), Some(&whole_number_form(range)));
                 None
             }
         }
@@ -283,6 +289,11 @@ impl Section<'_> {
             }
         }
     }
+}
+
+/// The form of a whole number, for messages.
+fn whole_number_form(range: &RangeInclusive<u32>) -> String {
+    format!("a whole number from {} to {}", range.start(), range.end())
 }
 
 /// A number or a flag as text.

@@ -17,6 +17,7 @@ fn load_example(text: &str) -> Loaded {
     for name in ["client.pem", "client_key.pem", "root.pem"] {
         folder.write(&format!("certificates/{name}"), "no certificate");
     }
+    folder.write("influxdb-token.txt", "a token");
     folder.read(text, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -26,17 +26,21 @@ Butler-SOS:
 const SAID: [&str; 13] = [
     "the configuration holds 12 mistakes",
     "@:2: logLevel: \"loud\" is not allowed; allowed: error, warn, info, verbose, debug, silly",
-    "@:3: heartbeat.remoteURL: is missing",
+    "@:3: heartbeat.remoteURL: is missing; allowed: a text, or in the environment variable \
+     FOOTMAN__HEARTBEAT__REMOTE_URL_FILE the file that holds it",
     "@:5: heartbeat.remoteUrl: unknown key; did you mean heartbeat.remoteURL?",
-    "@:6: heartbeat.frequency: is empty",
+    "@:6: heartbeat.frequency: is empty; allowed: a schedule such as \"every 5 minutes\"",
     "@:7: cert.clientCert: names nowhere.pem, which cannot be read: \
-     No such file or directory (os error 2)",
-    "@:7: cert.clientCertCA: is missing",
+     No such file or directory (os error 2); allowed: a file that can be read; \
+     a relative path starts at the working directory, or at this file's",
+    "@:7: cert.clientCertCA: is missing; allowed: a file that can be read; \
+     a relative path starts at the working directory, or at this file's",
     "@:9: serversToMonitor.pollingInterval: 0 is not allowed; \
      allowed: milliseconds above 0 and up to 2147483647",
     "@:11: serversToMonitor.servers[0].host: \"<server1>:4747\" is no host; \
      allowed: a host name or an IP address, with or without :port",
-    "@:11: serversToMonitor.servers[0].serverName: is missing",
+    "@:11: serversToMonitor.servers[0].serverName: is missing; \
+     allowed: a text that is not empty",
     "@:12: serversToMonitor.servers[0].serverNam: unknown key; \
      did you mean serversToMonitor.servers[0].serverName?",
     "@:13: writer.batch.maxPoints: \"many\" is not allowed; \

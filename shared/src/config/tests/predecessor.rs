@@ -48,7 +48,7 @@ fn a_small_file_runs_unchanged() {
 }
 
 #[test]
-fn a_large_file_says_what_stops_arriving_and_no_more() {
+fn a_large_file_says_what_stops_arriving_and_which_secrets_it_shows() {
     let loaded = loaded(LARGE, &[]);
     let told = told(&loaded.warnings);
     let keys: Vec<&str> = told.iter().map(|line| line.split(':').next().unwrap()).collect();
@@ -58,9 +58,11 @@ fn a_large_file_says_what_stops_arriving_and_no_more() {
             "uptimeMonitor.storeNewRelic.enable",
             "userEvents.enable",
             "logEvents",
+            "cert.clientCertPassphrase",
             "newRelic.enable",
             "auditEvents.enable",
-            "prometheus.nodeMetricsPort"
+            "prometheus.nodeMetricsPort",
+            "influxdbConfig.v3Config.token"
         ]
     );
     assert!(told[2].contains("(engine, qixPerf)"), "{}", told[2]);

@@ -92,6 +92,9 @@ fn secrets_in_odd_places_are_not_shown_either() {
         "writer: {influxdb: {token: MARKER, token: MARKER}}",
         "writer: {influxdb: {token: MARKER}, influxdb: {tokn: MARKER}}",
         "broker: {nats: {pasword: MARKER}, type: nats}",
+        // A comma that should be in quotes.
+        "broker: {nats: {username: u, password: abc,MARKER}, type: nats}",
+        "collector: {http: {passwordHash: $argon2id$v=19$m=1,t=2,p=1$MARKER$MARKER}}",
     ] {
         let error = folder().read(&site_with(section), &[]).unwrap_err();
         let shown = format!("{error} {error:?}");

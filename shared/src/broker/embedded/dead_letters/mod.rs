@@ -15,6 +15,7 @@ use rusqlite::{Connection, Error, OptionalExtension, TransactionBehavior, params
 
 use crate::broker::{DeadLetter, DeadLetterError, DeadLetters, Look};
 use crate::outbox::OpenError;
+use crate::outbox::directory::make_private;
 use crate::timestamp::Timestamp;
 
 const FILE: &str = "dead-letters.sqlite";
@@ -38,7 +39,7 @@ pub(super) struct Wanted {
 impl EmbeddedDeadLetters {
     /// Opens the dead letters in `directory`, or makes them.
     pub fn open(directory: &Path, max_bytes: u64) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(directory)
+        make_private(directory)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         let file = Self::file_in(directory);
         let connection = schema::open(&file)?;
