@@ -26,6 +26,7 @@ mod section;
 mod servers;
 mod topics;
 mod units;
+mod used_file;
 mod writer;
 
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use polling::{AppNames, Discovery, ExcludedUser, Sessions};
 pub use problem::{ConfigError, Place, Problem};
 pub use servers::{Server, ServerSessions, ServerTls, Verify};
 pub use topics::{HomeAssistant, HomeAssistantDiscovery, PredecessorTopics};
+pub use used_file::UsedFile;
 pub use writer::{Batch, IncludeFields, Writer};
 
 /// The root of the configuration, which it shares with the predecessor.

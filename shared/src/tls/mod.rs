@@ -10,6 +10,7 @@ mod error;
 pub mod fuzzing;
 mod identity;
 mod key;
+mod look;
 mod pem;
 mod roots;
 mod traditional;
@@ -19,11 +20,13 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 
 pub use certificate::{Certificate, NoCertificate};
 pub use error::TlsError;
 pub use identity::Identity;
+pub use look::{Handshake, HandshakeError, look};
 pub use roots::Roots;
 pub use verify::Verification;
 
@@ -50,6 +53,14 @@ pub fn client_config(
 ) -> Result<ClientConfig, TlsError> {
     let provider = provider();
     let verifier = verify::verifier(roots, verification, &provider)?;
+    configured(provider, verifier, identity)
+}
+
+fn configured(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Setting)?

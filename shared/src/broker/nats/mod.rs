@@ -15,6 +15,7 @@ mod heartbeats;
 mod hints;
 mod layout;
 mod link;
+pub mod look;
 mod past;
 mod publisher;
 mod settings;

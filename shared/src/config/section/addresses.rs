@@ -11,6 +11,9 @@ use crate::config::hosts::{
     BARE_HOST_FORM, HOST_FORM, HostPort, LISTEN_FORM, host_and_port, listen_address,
 };
 
+/// Keys of files that prove who we are, and so are nobody else's to read.
+const SECRET_FILES: [&str; 3] = ["clientCertKey", "key", "credentialsFile"];
+
 impl Section<'_> {
     /// A URL that may be left out. It holds no user and no password: these have their own keys.
     pub(in crate::config) fn optional_url(
@@ -141,9 +144,15 @@ impl Section<'_> {
         if self.is_quiet() {
             return path.to_owned();
         }
-        self.reader.places.readable(path).unwrap_or_else(|wrong| {
-            self.problem(key, wrong, None);
-            path.to_owned()
-        })
+        match self.reader.places.readable(path) {
+            Ok(found) => {
+                self.uses(key, &found, SECRET_FILES.contains(&key));
+                found
+            }
+            Err(wrong) => {
+                self.problem(key, wrong, None);
+                path.to_owned()
+            }
+        }
     }
 }

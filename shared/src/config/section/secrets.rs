@@ -106,6 +106,7 @@ impl Section<'_> {
         }
         let read = self.reader.places.readable(Path::new(path)).and_then(|found| {
             let read = std::fs::read_to_string(&found);
+            self.uses(key, &found, true);
             read.map_err(|error| {
                 format!("names {}, which cannot be read: {error}", found.display())
             })
