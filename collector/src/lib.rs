@@ -22,6 +22,7 @@ mod rhythm;
 mod run;
 mod schedule;
 mod sources;
+pub mod visit;
 mod vital;
 
 pub use honesty::{CollectorHonesty, Dishonest};

@@ -12,7 +12,7 @@ mod tls_failure;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::HeaderMap;
+use reqwest::header::{DATE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url};
 
 pub(crate) use clients::{ClientSettings, Clients};
@@ -46,16 +46,38 @@ pub(crate) async fn get(
     client: &Client,
     request: &Request<'_>,
 ) -> Result<Bytes, Failure> {
-    match tokio::time::timeout(request.timeout, answer(clients, client, request)).await {
+    exchange(clients, client, request).await.outcome
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// The clock of the server, when it said so.
+    pub(crate) date: Option<HeaderValue>,
+    /// The whole body of a 200, or what went wrong.
+    pub(crate) outcome: Result<Bytes, Failure>,
+}
+
+/// The same, for those who also want to know when the server thinks that it answered.
+pub(crate) async fn exchange(
+    clients: &Clients,
+    client: &Client,
+    request: &Request<'_>,
+) -> Exchange {
+    let mut date = None;
+    let answer = answer(clients, client, request, &mut date);
+    let outcome = match tokio::time::timeout(request.timeout, answer).await {
         Ok(answer) => answer,
         Err(_elapsed) => Err(Failure::timeout(request.timeout)),
-    }
+    };
+    Exchange { date, outcome }
 }
 
 async fn answer(
     clients: &Clients,
     client: &Client,
     request: &Request<'_>,
+    date: &mut Option<HeaderValue>,
 ) -> Result<Bytes, Failure> {
     let send = || client.get(request.url.clone()).headers(request.headers.clone()).send();
     let classify = |error: &reqwest::Error| {
@@ -75,6 +97,7 @@ async fn answer(
         }
         Err(error) => return Err(classify(&error)),
     };
+    *date = response.headers().get(DATE).cloned();
     if response.status() != StatusCode::OK {
         let failure = failure::of_status(&response, request);
         drain(response).await;
