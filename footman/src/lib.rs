@@ -5,6 +5,7 @@ pub mod cli;
 mod check;
 mod dead_letters;
 mod demo;
+mod doctor;
 mod heart;
 mod run;
 mod schedule;
