@@ -25,6 +25,7 @@ mod roster;
 mod run;
 mod schedule;
 mod sources;
+pub mod visit;
 mod vital;
 
 pub use honesty::{CollectorHonesty, Dishonest};

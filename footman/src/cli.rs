@@ -10,8 +10,9 @@ use shared::lifecycle::{self, EXIT_FAILED, EXIT_USAGE};
 
 use crate::check::CheckArgs;
 use crate::dead_letters::DeadLettersArgs;
+use crate::doctor::DoctorArgs;
 use crate::schedule::{self, ScheduleArgs};
-use crate::{check, dead_letters, demo, run};
+use crate::{check, dead_letters, demo, doctor, run};
 
 /// Carries what a Qlik Sense site says about itself into InfluxDB, and loses none of it.
 #[derive(Debug, Parser)]
@@ -32,6 +33,12 @@ enum Command {
     /// Nothing is asked over the network. Exit code 78 says that no program starts with the
     /// configuration; warnings alone are 0.
     Check(CheckArgs),
+    /// Go and look at everything that a configuration names, and say what is wrong.
+    ///
+    /// Nothing is changed: no stream, database or point is made, and no heartbeat is sent. Ends with
+    /// what this configuration survives. Exit code 0 when nothing is wrong, 1 when something is, 78
+    /// when the configuration cannot be read.
+    Doctor(DoctorArgs),
     /// See, put back or give up what could not be stored.
     ///
     /// An event is kept as a dead letter when InfluxDB refuses some of its lines, when it cannot be
@@ -77,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Schedule(args) => schedule::schedule(&args),
         Command::DeadLetters(args) => in_runtime(dead_letters::run(args)),
+        Command::Doctor(args) => in_runtime(doctor::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Demo(args) => in_runtime(demo::demo(args)),
     }

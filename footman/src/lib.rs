@@ -5,9 +5,11 @@ pub mod cli;
 mod check;
 mod dead_letters;
 mod demo;
+mod doctor;
 mod heart;
 mod run;
 mod schedule;
+mod terminal;
 
 mod configuration;
 #[cfg(feature = "mqtt-listener")]

@@ -225,7 +225,7 @@ fn needs_a_broker(process: &str) -> String {
 fn health(program: &Program, config: &Config, given: Option<&str>) -> ExitCode {
     let (configured, _) = (program.listen)(config);
     let address = instance::address_of(program.process, given).unwrap_or(configured);
-    match ask(reachable(address), "/healthz") {
+    match ask(reachable(address), "/healthz", HEALTH_TIMEOUT) {
         Ok(answer) if answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200") => {
             ExitCode::SUCCESS
         }
@@ -242,7 +242,7 @@ fn health(program: &Program, config: &Config, given: Option<&str>) -> ExitCode {
 }
 
 /// An address that means every interface is asked on the loopback one.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -252,10 +252,15 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut connection = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
-    connection.set_read_timeout(Some(HEALTH_TIMEOUT))?;
-    connection.set_write_timeout(Some(HEALTH_TIMEOUT))?;
+/// Asks a program for one of its pages, and gives head and body of the answer as they came. Each step
+/// may take `patience`; blocks.
+///
+/// # Errors
+/// No connection, or no text in time.
+pub fn ask(address: SocketAddr, path: &str, patience: Duration) -> std::io::Result<String> {
+    let mut connection = TcpStream::connect_timeout(&address, patience)?;
+    connection.set_read_timeout(Some(patience))?;
+    connection.set_write_timeout(Some(patience))?;
     write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     connection.take(LONGEST_ANSWER).read_to_string(&mut answer)?;

@@ -30,6 +30,15 @@ impl Influxd {
 
     /// Writes its configuration, for its next start; `data` are lines of the section `data`.
     pub fn configure(&self, data: &str) {
+        self.write_configuration(data, "");
+    }
+
+    /// The same with lines of the section `http`.
+    pub fn configure_http(&self, http: &str) {
+        self.write_configuration("", http);
+    }
+
+    fn write_configuration(&self, data: &str, http: &str) {
         let root = self.directory.path().display();
         let (port, rpc) = (self.port, free_port());
         let text = format!(
@@ -37,7 +46,7 @@ impl Influxd {
              [meta]\ndir = \"{root}/meta\"\n\
              [data]\ndir = \"{root}/data\"\nwal-dir = \"{root}/wal\"\nquery-log-enabled = false\n{data}\n\
              [monitor]\nstore-enabled = false\n\
-             [http]\nbind-address = \"127.0.0.1:{port}\"\nlog-enabled = false\n"
+             [http]\nbind-address = \"127.0.0.1:{port}\"\nlog-enabled = false\n{http}\n"
         );
         std::fs::write(self.directory.path().join("influxdb.conf"), text).unwrap();
     }
@@ -108,5 +117,6 @@ fn rows_of(series: &Value) -> Vec<Value> {
         }
         Value::Object(row)
     };
-    series["values"].as_array().unwrap().iter().map(row).collect()
+    // Where there is nothing, there are no values either.
+    series["values"].as_array().into_iter().flatten().map(row).collect()
 }

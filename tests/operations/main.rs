@@ -1,5 +1,5 @@
-//! What operators are given and promised besides the programs: documents, dashboards, the files in
-//! `config/`, the supply chain.
+//! What operators are given and promised besides the programs: commands, documents, dashboards, the
+//! files in `config/`, the supply chain.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 
 mod alert_rules;
 mod dashboards;
+mod doctor;
 mod documents;
 mod log_lines;
 mod metrics;

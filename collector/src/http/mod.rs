@@ -12,7 +12,7 @@ mod tls_failure;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::HeaderMap;
+use reqwest::header::{DATE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url};
 use shared::event::Category;
 use shared::tls::Verification;
@@ -49,26 +49,48 @@ pub(crate) async fn get(
     verification: &Verification,
     request: &Request<'_>,
 ) -> Result<Bytes, Failure> {
+    exchange(clients, chosen, verification, request).await.outcome
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// The clock of the server, when it said so.
+    pub(crate) date: Option<HeaderValue>,
+    /// The whole body of a 200, or what went wrong.
+    pub(crate) outcome: Result<Bytes, Failure>,
+}
+
+/// The same, for those who also want to know when the server thinks that it answered.
+pub(crate) async fn exchange(
+    clients: &Clients,
+    chosen: &Chosen,
+    verification: &Verification,
+    request: &Request<'_>,
+) -> Exchange {
+    let mut date = None;
     let answered = async {
-        let failure = match answer(clients, &chosen.client, request).await {
+        let failure = match answer(clients, &chosen.client, request, &mut date).await {
             Err(failure) if failure.category == Category::CERTIFICATE_ERROR => failure,
             other => return other,
         };
         match clients.renewed(verification, chosen).await {
-            Some(client) => answer(clients, &client, request).await,
+            Some(client) => answer(clients, &client, request, &mut date).await,
             None => Err(failure),
         }
     };
-    match tokio::time::timeout(request.timeout, answered).await {
+    let outcome = match tokio::time::timeout(request.timeout, answered).await {
         Ok(answer) => answer,
         Err(_elapsed) => Err(Failure::timeout(request.timeout)),
-    }
+    };
+    Exchange { date, outcome }
 }
 
 async fn answer(
     clients: &Clients,
     client: &Client,
     request: &Request<'_>,
+    date: &mut Option<HeaderValue>,
 ) -> Result<Bytes, Failure> {
     let send = || client.get(request.url.clone()).headers(request.headers.clone()).send();
     let classify = |error: &reqwest::Error| {
@@ -89,6 +111,7 @@ async fn answer(
         }
         Err(error) => return Err(classify(&error)),
     };
+    *date = response.headers().get(DATE).cloned();
     if response.status() != StatusCode::OK {
         let failure = failure::of_status(&response, request);
         drain(response).await;

@@ -1,6 +1,5 @@
 //! `footman dead-letters list`.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,6 +10,7 @@ use shared::timestamp::Timestamp;
 use super::places::{Found, Place, Places};
 use super::text::{count, short_reason, size, table};
 use super::{print, remark};
+use crate::terminal::columns;
 
 /// A letter as a line of JSON.
 #[derive(Serialize)]
@@ -29,7 +29,7 @@ pub(super) async fn list(places: &Places, json: bool) -> anyhow::Result<ExitCode
             print(&json_line(found)?);
         }
     } else {
-        let width = std::io::stdout().is_terminal().then(columns).flatten();
+        let width = columns();
         if !found.is_empty() {
             print(&table(&found, Timestamp::now(), width));
         }
@@ -39,17 +39,6 @@ pub(super) async fn list(places: &Places, json: bool) -> anyhow::Result<ExitCode
         remark(text);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The width of the terminal; none when it does not tell.
-fn columns() -> Option<usize> {
-    // Elsewhere the plain size is asked from the program tput when the terminal does not tell.
-    #[cfg(not(windows))]
-    let columns = crossterm::terminal::window_size().ok()?.columns;
-    #[cfg(windows)]
-    #[expect(clippy::disallowed_methods, reason = "on Windows nothing is started for it")]
-    let (columns, _) = crossterm::terminal::size().ok()?;
-    Some(usize::from(columns))
 }
 
 fn json_line(found: Found) -> anyhow::Result<String> {

@@ -14,8 +14,8 @@ use super::lines::{Fault, Lines, scan};
 use super::places::Places;
 use super::section::{Known, Reader};
 use super::{
-    Config, ConfigError, Place, Problem, ROOT, advice, broker, collector, heartbeat, logging,
-    not_done, writer,
+    Config, ConfigError, Place, Problem, ROOT, UsedFile, advice, broker, collector, heartbeat,
+    logging, not_done, writer,
 };
 
 /// The root of the configuration of another tool, which people mistake for ours.
@@ -32,6 +32,8 @@ pub struct Loaded {
     pub config: Config,
     /// What the operator should know.
     pub warnings: Vec<Problem>,
+    /// The files that it names where they have effect, in the order in which they were read.
+    pub files: Vec<UsedFile>,
 }
 
 /// Reads a configuration file, with the environment over it.
@@ -116,7 +118,7 @@ fn read_text(
     let open = secret.then(|| advice::open_file(file)).flatten();
     let warnings = in_order(open.into_iter().chain(findings.warnings).collect());
     if problems.is_empty() {
-        Ok(Loaded { config, warnings })
+        Ok(Loaded { config, warnings, files: findings.files })
     } else {
         Err(ConfigError { problems, warnings })
     }

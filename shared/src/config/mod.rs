@@ -29,6 +29,7 @@ mod servers;
 mod topics;
 mod units;
 mod usable;
+mod used_file;
 mod writer;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use polling::{AppNames, Discovery, ExcludedUser, Sessions};
 pub use problem::{ConfigError, Place, Problem};
 pub use servers::{Naming, Server, ServerSessions, ServerTls, Verify};
 pub use topics::{HomeAssistant, HomeAssistantDiscovery, PredecessorTopics};
+pub use used_file::UsedFile;
 pub use writer::{Batch, IncludeFields, Writer};
 
 /// The root of the configuration, which it shares with the predecessor.

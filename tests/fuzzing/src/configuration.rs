@@ -27,7 +27,7 @@ pub fn configuration(bytes: &[u8]) {
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let read = from_text(text, Path::new("fuzzed.yaml"), variables.clone());
     let shown = match &read {
-        Ok(Loaded { config, warnings }) => format!("{config:?} {warnings:?}"),
+        Ok(Loaded { config, warnings, .. }) => format!("{config:?} {warnings:?}"),
         Err(ConfigError { problems, warnings }) => {
             assert!(!problems.is_empty());
             for problem in problems {

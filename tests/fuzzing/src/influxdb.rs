@@ -28,6 +28,8 @@ pub fn influxdb(bytes: &[u8]) {
         retry_after: header(1),
         error: header(2),
         by_influxdb: headers & 4 != 0,
+        version: None,
+        date: None,
         body: draw.rest().to_vec(),
     };
     for version in VERSIONS {

@@ -91,6 +91,16 @@ impl Version3 {
         self.store(database).write(&body)
     }
 
+    /// <https://docs.influxdata.com/influxdb3/core/admin/databases/list/>.
+    fn list(&self, asked: &Asked) -> Result<Reply, String> {
+        let [format] = asked.parameters(["format"])?;
+        if format != "json" {
+            return Err(format!("the format is {format}"));
+        }
+        let all = self.databases.keys().map(|name| json!({"iox::database": name}));
+        Ok(Reply::json(200, &all.collect()))
+    }
+
     fn create(&mut self, asked: &Asked) -> Result<Reply, String> {
         let body = asked.object(&["db", "retention_period"])?;
         let name = body["db"].as_str().ok_or("no db")?;
@@ -125,6 +135,15 @@ impl Serves for Version3 {
             ("POST", "/api/v3/write_lp") => self.write(asked),
             ("POST", "/api/v2/write") => self.write_as_2(asked),
             ("POST", "/api/v3/configure/database") => self.create(asked),
+            ("GET", "/ping" | "/api/v3/configure/database")
+                if asked.credentials("Bearer")? != self.token =>
+            {
+                Ok(unauthenticated())
+            }
+            ("GET", "/ping") => {
+                Ok(Reply::json(200, &json!({"version": "3.4.0", "revision": "0123abcd"})))
+            }
+            ("GET", "/api/v3/configure/database") => self.list(asked),
             _ => Err("a writer has no business there".to_owned()),
         };
         Ok(reply?.with("cluster-uuid", "01234567-89ab-cdef-0123-456789abcdef"))

@@ -5,6 +5,7 @@
 
 mod answer;
 mod create;
+pub mod look;
 mod request;
 
 use std::io::Write as _;
@@ -159,6 +160,8 @@ impl InfluxDb {
             status: response.status().as_u16(),
             retry_after: text("retry-after"),
             error: text("x-influxdb-error"),
+            version: text("x-influxdb-version"),
+            date: text("date"),
             by_influxdb: OWN_HEADERS.iter().any(|name| response.headers().contains_key(*name)),
             body: Vec::new(),
         };

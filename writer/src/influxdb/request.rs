@@ -120,9 +120,21 @@ impl Request {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> RequestBuilder {
+        self.authorized(self.get_as_nobody(client, path, parameters))
+    }
+
+    /// A search without saying who asks.
+    pub(super) fn get_as_nobody(
+        &self,
+        client: &Client,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> RequestBuilder {
         let mut url = join(&self.base, path);
-        url.query_pairs_mut().extend_pairs(parameters);
-        self.authorized(client.get(url))
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        client.get(url)
     }
 
     /// A change, for 2.x and 3.x.

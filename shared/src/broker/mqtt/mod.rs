@@ -21,6 +21,7 @@ mod failure;
 mod flight;
 pub(super) mod heartbeats;
 mod link;
+pub mod look;
 mod member_record;
 mod publisher;
 mod registry;

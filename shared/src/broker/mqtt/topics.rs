@@ -70,6 +70,28 @@ impl Topics {
         Some((group, number.parse().ok()?))
     }
 
+    /// What is retained, for somebody who looks: topics, and what is there. `version` is the
+    /// broker's own.
+    pub(super) fn looked_at(&self, version: &str) -> [(String, &'static str); 4] {
+        [
+            (self.slots(), "the records of slots and writers"),
+            (format!("{}/status/#", self.root), "the status of programs"),
+            (format!("{}/marks/#", self.root), "the marks of outboxes"),
+            (version.to_owned(), "the broker's version"),
+        ]
+    }
+
+    /// The process and the instance of a status, as their tokens.
+    pub(super) fn program_of<'a>(&self, topic: &'a str) -> Option<(&'a str, &'a str)> {
+        let rest = topic.strip_prefix(&self.root)?.strip_prefix("/status/")?;
+        rest.split_once('/').filter(|(_, instance)| !instance.contains('/'))
+    }
+
+    /// Whether something is the mark of an outbox.
+    pub(super) fn is_mark(&self, topic: &str) -> bool {
+        topic.strip_prefix(&self.root).is_some_and(|rest| rest.starts_with("/marks/"))
+    }
+
     /// How far the events of an outbox are confirmed.
     pub(super) fn mark(&self, instance: &str, outbox: &str) -> String {
         format!("{}/marks/{}/{}", self.root, Token::new(instance), Token::new(outbox))
@@ -147,5 +169,15 @@ mod tests {
         }
         assert_eq!(topics.slot_of(&member), None);
         assert_eq!(topics.member_of(&topics.slot("g", 1)), None);
+    }
+
+    #[test]
+    fn statuses_and_marks_are_recognised() {
+        let topics = Topics::new("p");
+        let status = topics.status("collector", "host.a");
+        assert_eq!(topics.program_of(&status), Some(("collector", "host%2Ea")));
+        assert_eq!(topics.program_of("p/v1/status/collector"), None);
+        assert_eq!(topics.program_of("q/v1/status/collector/a"), None);
+        assert!(topics.is_mark(&topics.mark("a", "b")) && !topics.is_mark(&status));
     }
 }

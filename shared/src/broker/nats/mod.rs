@@ -16,6 +16,7 @@ mod hints;
 mod layout;
 mod link;
 mod login;
+pub mod look;
 mod past;
 mod publisher;
 mod settings;

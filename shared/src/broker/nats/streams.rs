@@ -315,14 +315,14 @@ impl Uncreated {
 
 /// Why a stream cannot be looked at.
 #[derive(Debug)]
-enum Unseen {
+pub(super) enum Unseen {
     Disconnected,
     Denied,
     Missing,
     Failed(String),
 }
 
-async fn look_at(link: &Link, name: &str) -> Result<stream::Info, Unseen> {
+pub(super) async fn look_at(link: &Link, name: &str) -> Result<stream::Info, Unseen> {
     let subject = format!("$JS.API.STREAM.INFO.{name}");
     match link.ask(&subject, link.jetstream().get_stream(name)).await {
         Ok(stream) => Ok(stream.cached_info().clone()),

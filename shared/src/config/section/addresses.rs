@@ -14,6 +14,8 @@ use crate::config::hosts::{
 /// The form of a file that is read, for messages.
 pub(super) const FILE_FORM: &str =
     "a file that can be read; a relative path starts at the working directory, or at this file's";
+/// Keys of files that prove who we are, and so are nobody else's to read.
+const SECRET_FILES: [&str; 3] = ["clientCertKey", "key", "credentialsFile"];
 
 impl Section<'_> {
     /// A URL that may be left out. It holds no user and no password: these have their own keys.
@@ -159,9 +161,15 @@ impl Section<'_> {
         if self.is_quiet() {
             return path.to_owned();
         }
-        self.reader.places.readable(path).unwrap_or_else(|wrong| {
-            self.problem(key, wrong, Some(FILE_FORM));
-            path.to_owned()
-        })
+        match self.reader.places.readable(path) {
+            Ok(found) => {
+                self.uses(key, &found, SECRET_FILES.contains(&key));
+                found
+            }
+            Err(wrong) => {
+                self.problem(key, wrong, Some(FILE_FORM));
+                path.to_owned()
+            }
+        }
     }
 }

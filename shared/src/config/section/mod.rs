@@ -14,6 +14,7 @@ mod values;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use config::{Map, Value, ValueKind};
 
@@ -22,6 +23,7 @@ use super::lines::{join, step};
 use super::nearest::nearest;
 use super::places::Places;
 use super::problem::Problem;
+use super::used_file::UsedFile;
 
 /// What is said of a key that no getter asked for.
 pub(super) const UNKNOWN_KEY: &str = "unknown key";
@@ -67,6 +69,7 @@ pub(super) struct Reader<'a> {
     known: RefCell<BTreeMap<String, Known>>,
     problems: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    files: RefCell<Vec<UsedFile>>,
 }
 
 /// What one pass found.
@@ -78,6 +81,8 @@ pub(super) struct Findings {
     pub(super) problems: Vec<Problem>,
     /// What is odd besides.
     pub(super) warnings: Vec<Problem>,
+    /// The files that are named where they have effect.
+    pub(super) files: Vec<UsedFile>,
 }
 
 impl<'a> Reader<'a> {
@@ -91,6 +96,7 @@ impl<'a> Reader<'a> {
             known: RefCell::default(),
             problems: RefCell::default(),
             warnings: RefCell::default(),
+            files: RefCell::default(),
         }
     }
 
@@ -128,6 +134,7 @@ impl<'a> Reader<'a> {
             known: self.known.into_inner(),
             problems: self.problems.into_inner(),
             warnings: self.warnings.into_inner(),
+            files: self.files.into_inner(),
         }
     }
 }
@@ -151,6 +158,12 @@ pub(super) struct Section<'r> {
 }
 
 impl<'r> Section<'r> {
+    /// Records that a file is used.
+    fn uses(&self, key: &str, path: &Path, is_secret: bool) {
+        let used = UsedFile { key: self.path_of(key), path: path.to_owned(), is_secret };
+        self.reader.files.borrow_mut().push(used);
+    }
+
     /// Says whether the section is written at all.
     pub(super) fn is_present(&self) -> bool {
         self.table.is_some()

@@ -147,6 +147,7 @@ impl Section<'_> {
             return Ok(None);
         }
         let read = self.reader.places.readable(Path::new(path)).and_then(|found| {
+            self.uses(key, &found, true);
             let read = Secret::from_file(&found).map_err(|error| match error {
                 SecretFileError::Empty => format!("names {path}, which is empty"),
                 other => format!("names {}, which {other}", found.display()),

@@ -50,6 +50,10 @@ pub struct Response {
     pub retry_after: Option<String>,
     /// `X-Influxdb-Error`.
     pub error: Option<String>,
+    /// `X-Influxdb-Version`.
+    pub version: Option<String>,
+    /// `Date`.
+    pub date: Option<String>,
     /// Whether a header shows that InfluxDB itself answers, not something before it.
     pub by_influxdb: bool,
     /// The body.

@@ -48,7 +48,7 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// An identifier of InfluxQL.
-fn quoted(name: &str) -> String {
+pub(in crate::influxdb) fn quoted(name: &str) -> String {
     let escaped = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")
 }

@@ -4,6 +4,7 @@ mod bucket;
 mod database;
 mod retained;
 
+pub(super) use database::quoted;
 use shared::config::Version;
 use shared::timestamp::Timestamp;
 
