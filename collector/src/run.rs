@@ -227,12 +227,12 @@ fn client_settings(config: &Config, endpoints: &[Endpoint]) -> ClientSettings {
     let mut verifications: BTreeSet<Verification> =
         endpoints.iter().map(|endpoint| endpoint.verification.clone()).collect();
     let mut intervals: Vec<Duration> = endpoints.iter().map(|one| one.interval).collect();
-    if let Some(discovery) = &collector.discovery {
-        // What is found later is polled with the same clients.
+    if collector.discovery.is_some() {
+        // What is found later is polled with the same clients. The repository is asked so rarely
+        // that a handshake each time is no cost.
         verifications.append(&mut endpoint::verifications(collector));
-        let sessions = collector.sessions.as_ref().map(|sessions| sessions.interval);
-        intervals.extend([discovery.interval, collector.health_interval]);
-        intervals.extend(sessions);
+        intervals.push(collector.health_interval);
+        intervals.extend(collector.sessions.as_ref().map(|sessions| sessions.interval));
     }
     ClientSettings {
         certificates: collector.certificates.clone(),

@@ -8,6 +8,7 @@ use crate::config::section::Shape;
 use crate::config::{Loaded, Version};
 
 const FOOTMAN: &str = include_str!("../../../../config/footman.yaml");
+const DISCOVERY: &str = include_str!("../../../../docs/discovery.md");
 const REFERENCE: &str = include_str!("../../../../config/reference.yaml");
 
 /// Loads an example beside the certificates that it names.
@@ -28,6 +29,28 @@ fn the_short_example_loads() {
     assert!(config.collector.sessions.is_some() && config.collector.app_names.is_some());
     let influxdb = config.writer.influxdb.unwrap();
     assert!(matches!(influxdb.version, Version::V2 { .. }));
+}
+
+#[test]
+fn what_the_page_about_discovery_says_loads() {
+    let blocks: Vec<&str> = DISCOVERY
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
+        .collect();
+    let [short, long] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let read = |text: &str| {
+        let loaded = Folder::new().read(text, &[]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(told(&loaded.warnings), Vec::<String>::new());
+        loaded.config.collector.discovery.unwrap()
+    };
+    assert_eq!(read(short).host, "sense1.example.com");
+    // The second one stands for the last line of the first.
+    let (all_but_last, _) = short.trim_end().rsplit_once('\n').unwrap();
+    let long = long.strip_prefix("Butler-SOS:\n").unwrap();
+    let discovery = read(&format!("{all_but_last}\n{long}"));
+    assert_eq!(discovery.namings["Central"].name.as_deref(), Some("sense1"));
+    assert_eq!((discovery.exclude.len(), discovery.tags.len()), (2, 2));
 }
 
 #[test]
