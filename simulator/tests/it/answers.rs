@@ -204,7 +204,7 @@ async fn nodes_come_and_go_and_change_while_the_site_runs() {
     assert_eq!(proxies[0]["settings"]["virtualProxies"][1]["prefix"], "sales/emea");
     assert_eq!(proxies[1]["settings"]["virtualProxies"].as_array().unwrap().len(), 1);
     assert_eq!(get("/qrs/virtualproxyconfig/full").await.as_array().unwrap().len(), 2);
-    assert_eq!(client::sessions(&client, &site, "/sales/emea").await.status(), 200);
+    assert_eq!(sessions(&client, &site, "/sales/emea").await.status(), 200);
     site.change_listed(1, |node| node.listed = true).unwrap();
     assert_eq!(get("/qrs/servernodeconfiguration/full").await.as_array().unwrap().len(), 3);
     assert!(site.change_listed(3, |_| ()).is_err());
