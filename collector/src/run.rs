@@ -8,7 +8,7 @@ use std::time::Duration;
 use shared::config::{Config, UserIds};
 use shared::envelope::Origin;
 use shared::outbox::Outbox;
-use shared::readiness::Readiness;
+use shared::readiness::{Dependency, Readiness};
 use shared::timestamp::PollClock;
 use shared::tls::Verification;
 use thiserror::Error;
@@ -82,7 +82,7 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
     let CollectorContext { config, outbox, origin, readiness, metrics, latest } = context;
     let xrfkey = request::xrfkey();
     let mut plan = Plan::new(&config, &xrfkey);
-    let search = Search::begin(&config, &outbox).await?;
+    let search = Search::begin(&config, &outbox, &readiness).await?;
     let known = search.as_ref().and_then(|search| search.known.as_deref());
     let planned = plan.with(known).map_err(RunError::host)?;
     plan.announce(&planned);
@@ -123,7 +123,7 @@ pub async fn run(context: CollectorContext, shutdown: CancellationToken) -> Resu
     let mut following = JoinSet::new();
     if let Some(search) = search {
         // Whose open ticks nobody tells is known when the repository has said who is there.
-        search.follow(&mut following, &site, &readiness, found);
+        search.follow(&mut following, &site, found);
     } else {
         roster.settle_unknown().await;
     }
@@ -176,12 +176,18 @@ struct Search {
     /// The nodes of the last good answer, of an earlier process.
     known: Option<Vec<Node>>,
     interval: Duration,
+    dependency: Dependency,
 }
 
 impl Search {
     /// Where the configuration asks for it; with what was kept of before.
-    async fn begin(config: &Config, outbox: &Outbox) -> Result<Option<Self>, RunError> {
+    async fn begin(
+        config: &Config,
+        outbox: &Outbox,
+        readiness: &Readiness,
+    ) -> Result<Option<Self>, RunError> {
         let Some(discovery) = &config.collector.discovery else { return Ok(None) };
+        let dependency = readiness.dependency(REPOSITORY);
         let asker = Asker::new(config, discovery).map_err(RunError::host)?;
         let kept = Kept::new(outbox.directory(), &asker.endpoint().host);
         let reading = kept.clone();
@@ -194,22 +200,16 @@ impl Search {
             }
             Err(_panicked) => None,
         };
-        Ok(Some(Self { asker, kept, known, interval: discovery.interval }))
+        Ok(Some(Self { asker, kept, known, interval: discovery.interval, dependency }))
     }
 
     /// Begins to ask the repository.
-    fn follow(
-        self,
-        following: &mut JoinSet<()>,
-        site: &Arc<Site>,
-        readiness: &Readiness,
-        found: mpsc::Sender<Vec<Node>>,
-    ) {
+    fn follow(self, following: &mut JoinSet<()>, site: &Arc<Site>, found: mpsc::Sender<Vec<Node>>) {
         let follower = Follower {
             asker: self.asker,
             kept: self.kept,
             interval: self.interval,
-            dependency: readiness.dependency(REPOSITORY),
+            dependency: self.dependency,
             metrics: site.metrics.discovery().clone(),
             site: Arc::clone(site),
             found,

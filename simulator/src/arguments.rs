@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Parser;
-use simulator::{ButlerSosOptions, SiteConfig};
+use simulator::{ButlerSosOptions, ListedHosts, SiteConfig};
 
 /// How many servers are named when the program starts.
 pub(crate) const MAX_LINES: usize = 8;
@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     hurting_server_names: bool,
 
+    /// List the nodes for discovery under their addresses, which every client reaches.
+    #[arg(long)]
+    list_addresses: bool,
+
     /// Also write the client's key encrypted with this passphrase.
     #[arg(long)]
     key_passphrase: Option<String>,
@@ -98,6 +102,9 @@ impl Arguments {
         config.virtual_proxies.clone_from(&self.virtual_proxies);
         config.hurting_server_names = self.hurting_server_names;
         config.key_passphrase.clone_from(&self.key_passphrase);
+        if self.list_addresses {
+            config.listed_hosts = ListedHosts::Addresses;
+        }
         config
     }
 

@@ -1,7 +1,7 @@
 //! The control listener: plain HTTP, so that the site can be steered with curl.
 //!
 //! `GET /ledger` (JSON lines; `?drain=true` takes them), `GET /state`, and with their parameters in the query
-//! `POST /fault`, `POST /oddity`, `POST /restart` and `POST /close`. Servers count from 1 here, as in their names.
+//! `POST /fault`, `POST /oddity`, `POST /node`, `POST /restart` and `POST /close`. Servers count from 1 here, as in their names.
 
 use std::{io, net::SocketAddr, str::FromStr, sync::Arc};
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Endpoint, Fault, Oddity, SiteError, site::SiteState};
+use crate::{Endpoint, Fault, ListedNode, Oddity, SiteError, site::SiteState};
 
 /// A refusal in words for whoever typed the request.
 type Refusal = (StatusCode, String);
@@ -91,6 +91,13 @@ async fn steer(
             let (server, oddity) = (asked.server()?, asked.needed::<Oddity>("oddity")?);
             let on = asked.given("on")?.unwrap_or(true);
             site.server(server).map_err(refused)?.state().set_oddity(oddity, on);
+            Ok(DONE.to_owned())
+        }
+        ("POST", "/node") => {
+            let listed = asked.needed("listed")?;
+            let server = asked.server()?;
+            let change = |node: &mut ListedNode| node.listed = listed;
+            site.server(server).map_err(refused)?.state().change_listed(server, change);
             Ok(DONE.to_owned())
         }
         ("POST", "/restart") => {

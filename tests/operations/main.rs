@@ -10,6 +10,7 @@
 
 mod alert_rules;
 mod dashboards;
+mod discovery;
 mod doctor;
 mod documents;
 mod log_lines;
