@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a panic is how a test fails"
@@ -14,4 +15,5 @@ mod documents;
 mod log_lines;
 mod metrics;
 mod moving;
+mod stack;
 mod supply_chain;
