@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Parser;
-use simulator::{ButlerSosOptions, ListedHosts, SiteConfig};
+use simulator::{Addresses, ButlerSosOptions, ListedHosts, SiteConfig};
 
 /// How many servers are named when the program starts.
 pub(crate) const MAX_LINES: usize = 8;
@@ -21,8 +21,8 @@ pub(crate) struct Arguments {
     servers: usize,
 
     /// Where client.pem, client_key.pem and root.pem are written.
-    #[arg(long)]
-    directory: PathBuf,
+    #[arg(long, required_unless_present = "health")]
+    directory: Option<PathBuf>,
 
     /// What everything that looks like chance is drawn from.
     #[arg(long, default_value_t = 1)]
@@ -32,9 +32,14 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = Ipv4Addr::new(127, 77, 0, 1))]
     first_address: Ipv4Addr,
 
+    /// Put all servers at the first address, each ten ports above the one before, as a container
+    /// needs it.
+    #[arg(long)]
+    one_address: bool,
+
     /// Where the site is steered, for instance 127.0.0.1:9790.
     #[arg(long)]
-    control: Option<SocketAddr>,
+    pub(crate) control: Option<SocketAddr>,
 
     /// How many seconds a day of the site lasts; 86400 follows the clock.
     #[arg(long, default_value_t = 600)]
@@ -68,6 +73,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) butler_sos_config: Option<PathBuf>,
 
+    /// Ask the running site at the address of --control whether it is up, and exit with 0 or 1.
+    #[arg(long, requires = "control")]
+    pub(crate) health: bool,
+
     /// InfluxDB's version in that configuration: 1, 2 or 3.
     #[arg(long, default_value_t = 1)]
     influxdb_version: u8,
@@ -91,10 +100,13 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn site(&self) -> SiteConfig {
-        let mut config = SiteConfig::new(&self.directory);
+        let mut config = SiteConfig::new(self.directory.clone().unwrap_or_default());
         config.servers = self.servers;
         config.seed = self.seed;
         config.first_address = self.first_address;
+        if self.one_address {
+            config.addresses = Addresses::OneForAll;
+        }
         config.control = self.control;
         config.day = Duration::from_secs(self.day);
         config.apps = self.apps;

@@ -25,6 +25,6 @@ pub use ledger::{
 pub use oddity::{Oddities, Oddity};
 pub use serve::{HUGE_ANSWER_BYTES, MAX_CONNECTIONS, SLOW_DRIP_PAUSE, Traffic};
 pub use site::{
-    BodyRecord, ListedHosts, ListedNode, MAX_APPS, MAX_SERVERS, MAX_SESSIONS, Ports, Server, Site,
-    SiteConfig,
+    Addresses, BodyRecord, ListedHosts, ListedNode, MAX_APPS, MAX_SERVERS, MAX_SESSIONS, PORT_STEP,
+    Ports, Server, Site, SiteConfig,
 };

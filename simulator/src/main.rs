@@ -5,13 +5,22 @@ mod arguments;
 use anyhow::Context;
 use clap::Parser;
 use simulator::{Endpoint, Site};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 use tokio::signal;
 
 use arguments::Arguments;
 
+/// How long `--health` waits for the running site.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(address) = arguments.control.filter(|_| arguments.health) {
+        return health(address).with_context(|| format!("no site is up at {address}"));
+    }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::new("simulator=info"))
@@ -27,6 +36,19 @@ async fn main() -> anyhow::Result<()> {
 
     stop_asked().await?;
     site.stop().await;
+    Ok(())
+}
+
+/// Asks the control listener, which opens after everything else is there.
+fn health(address: SocketAddr) -> anyhow::Result<()> {
+    let mut connection = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
+    connection.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    connection.set_write_timeout(Some(HEALTH_TIMEOUT))?;
+    write!(connection, "GET /state HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut status = [0; "HTTP/1.1 200".len()];
+    connection.read_exact(&mut status)?;
+    let status = String::from_utf8_lossy(&status).into_owned();
+    anyhow::ensure!(status.ends_with(" 200"), "it answers {status}");
     Ok(())
 }
 

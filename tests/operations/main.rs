@@ -16,4 +16,5 @@ mod documents;
 mod log_lines;
 mod metrics;
 mod moving;
+mod stack;
 mod supply_chain;

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use super::Addresses;
 use crate::{DEFAULT_LEDGER_ENTRIES, SiteError};
 
 /// The most servers one site may have.
@@ -79,7 +80,9 @@ pub struct SiteConfig {
     pub key_passphrase: Option<String>,
     /// The address of the first server; the others follow.
     pub first_address: Ipv4Addr,
-    /// The ports of the services.
+    /// Which addresses the servers have.
+    pub addresses: Addresses,
+    /// The ports of the services; of the first server, where all share one address.
     pub ports: Ports,
     /// The domain of the host names: `sense1.{domain}`.
     pub domain: String,
@@ -112,6 +115,7 @@ impl SiteConfig {
             remove_directory: false,
             key_passphrase: None,
             first_address: Ipv4Addr::new(127, 77, 0, 1),
+            addresses: Addresses::OwnEach,
             ports: Ports::default(),
             domain: "corp.example".to_owned(),
             day: Duration::from_mins(10),
@@ -153,6 +157,9 @@ impl SiteConfig {
         }
         if let Some(proxy) = self.virtual_proxies.iter().find(|proxy| !proxy.starts_with('/')) {
             return wrong(format!("the virtual proxy `{proxy}` does not begin with a slash"));
+        }
+        if self.addresses.place(self.servers - 1, self.ports).is_none() {
+            return wrong(format!("too few ports for {} servers at one address", self.servers));
         }
         if self.day < Duration::from_secs(1) {
             return wrong("a day shorter than a second".to_owned());

@@ -33,7 +33,9 @@ pub struct ListedNode {
 impl ListedNode {
     /// As the node really is.
     pub(super) fn new(peer: &Peer, config: &SiteConfig) -> Self {
-        let address = address(config.first_address, peer.index, config.ports.engine);
+        let place = config.addresses.place(peer.index, config.ports);
+        let (index, ports) = place.unwrap_or((peer.index, config.ports));
+        let address = address(config.first_address, index, ports.engine);
         let host_name = match config.listed_hosts {
             ListedHosts::Names => peer.host_name.clone(),
             ListedHosts::Addresses => address.ip().to_string(),
@@ -45,9 +47,9 @@ impl ListedNode {
             host_name,
             tag: peer.tag.clone(),
             engine_enabled: true,
-            engine_ports: vec![config.ports.engine],
+            engine_ports: vec![ports.engine],
             proxy_enabled: true,
-            rest_port: config.ports.proxy,
+            rest_port: ports.proxy,
             virtual_proxies: config.virtual_proxies.clone(),
         }
     }

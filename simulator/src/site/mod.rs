@@ -1,5 +1,6 @@
 //! The site: its servers, and the switches for what goes wrong with them.
 
+mod addresses;
 mod config;
 mod listed;
 mod server;
@@ -14,6 +15,7 @@ use std::{
 use tokio::task::spawn_blocking;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use addresses::{Addresses, PORT_STEP};
 pub use config::{BodyRecord, ListedHosts, MAX_APPS, MAX_SERVERS, MAX_SESSIONS, Ports, SiteConfig};
 pub use listed::ListedNode;
 pub use server::Server;

@@ -108,6 +108,7 @@ pub(super) struct Common {
     virtual_proxies: Vec<Arc<str>>,
     ports: Ports,
     first_address: Ipv4Addr,
+    addresses: super::Addresses,
     body_record: BodyRecord,
 }
 
@@ -126,6 +127,7 @@ impl Common {
                 .collect(),
             ports: config.ports,
             first_address: config.first_address,
+            addresses: config.addresses,
             body_record: config.ledger_bodies,
         }
     }
@@ -291,12 +293,14 @@ impl ServerState {
     }
 
     fn address(&self, endpoint: Endpoint) -> std::net::SocketAddrV4 {
-        let ports = self.ports();
+        let common = &self.common;
+        let place = common.addresses.place(self.index(), self.ports());
+        let (index, ports) = place.unwrap_or((self.index(), self.ports()));
         let port = match endpoint {
             Endpoint::Engine => ports.engine,
             Endpoint::Proxy => ports.proxy,
             Endpoint::Repository => ports.repository,
         };
-        address(self.common.first_address, self.index(), port)
+        address(common.first_address, index, port)
     }
 }

@@ -27,6 +27,40 @@ impl Drop for Running {
     }
 }
 
+#[test]
+fn servers_of_one_address_have_ports_of_their_own_and_health_tells_when_all_are_up() {
+    let SiteConfig { first_address, directory, .. } = SiteConfig::for_test().unwrap();
+    let control = free_port();
+    let simulator = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
+        command.args(["--control", &format!("127.0.0.1:{control}")]);
+        command
+    };
+    let is_up = || simulator().arg("--health").stderr(Stdio::null()).status().unwrap().success();
+    assert!(!is_up(), "nothing runs yet");
+
+    let child = simulator()
+        .args(["--servers", "3", "--one-address", "--first-address", &first_address.to_string()])
+        .arg("--directory")
+        .arg(&directory)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut running = Running { child, directory };
+    let mut output = BufReader::new(running.child.stdout.take().unwrap()).lines();
+    let lines: Vec<String> = output.by_ref().map_while(Result::ok).take(4).collect();
+    assert!(lines[1].contains(&format!("engine {first_address}:4747")), "{lines:?}");
+    assert!(lines[3].contains(&format!("engine {first_address}:4767")), "{lines:?}");
+    assert!(lines[3].contains(&format!("proxy {first_address}:4263")), "{lines:?}");
+    assert!(is_up());
+}
+
+/// A port of the loopback interface that is free now.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 #[tokio::test]
 async fn the_program_serves_a_site_and_says_where() {
     // Another test of the process may have been first.
