@@ -8,6 +8,7 @@ mod demo;
 mod heart;
 mod run;
 mod schedule;
+mod secrets;
 
 mod configuration;
 #[cfg(feature = "mqtt-listener")]
