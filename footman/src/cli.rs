@@ -12,6 +12,7 @@ use crate::check::CheckArgs;
 use crate::dead_letters::DeadLettersArgs;
 use crate::doctor::DoctorArgs;
 use crate::schedule::{self, ScheduleArgs};
+use crate::secrets::{self, SecretsArgs};
 use crate::{check, dead_letters, demo, doctor, run};
 
 /// Carries what a Qlik Sense site says about itself into InfluxDB, and loses none of it.
@@ -47,6 +48,12 @@ enum Command {
     DeadLetters(DeadLettersArgs),
     /// Say when the text of a heartbeat's frequency fires, or where it is wrong.
     Schedule(ScheduleArgs),
+    /// Make the passwords, keys and certificates that a stack needs, or hash a password.
+    ///
+    /// What is missing in the directory is made, what is there is kept, and nothing secret is
+    /// printed. To renew the broker's certificate, delete broker-cert.pem and broker-key.pem and run
+    /// it again; to change a password, delete its file.
+    Secrets(SecretsArgs),
 }
 
 /// What commands that need a configuration want to know.
@@ -83,6 +90,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Check(args) => check::check(&args),
         Command::Schedule(args) => schedule::schedule(&args),
+        Command::Secrets(args) => secrets::secrets(&args),
         Command::DeadLetters(args) => in_runtime(dead_letters::run(args)),
         Command::Doctor(args) => in_runtime(doctor::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),

@@ -9,6 +9,7 @@ mod doctor;
 mod heart;
 mod run;
 mod schedule;
+mod secrets;
 mod terminal;
 
 mod configuration;

@@ -76,3 +76,48 @@ async fn who_may_not_create_says_what_is_missing() {
     collector.is_ready().await;
     collector.publish(&names("event", 3)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_hear_the_answers_says_so() {
+    let users = USERS.replace("_INBOX.>", "_INBOX.elsewhere.>");
+    let server = NatsServer::start_with(&users).await;
+    let config = server.config_of("collector", "collector secret");
+    let collector = Program::with(&config, timing()).await;
+    let words = ["broker.nats.username", "may not subscribe to _INBOX.collector.>"];
+    collector.is_missing(&words).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_ask_for_deliveries_or_ack_them_says_so() {
+    for (missing, words) in [
+        (r#""$JS.API.CONSUMER.MSG.NEXT.QLIKSENSE.influxdb","#, "MSG.NEXT.QLIKSENSE.influxdb"),
+        (r#", "$JS.ACK.QLIKSENSE.influxdb.>""#, "$JS.ACK.QLIKSENSE.influxdb.>"),
+    ] {
+        let users = USERS.replace(missing, "");
+        assert_ne!(users, USERS);
+        let server = NatsServer::start_with(&users).await;
+        let setup = Program::with(&server.config_of("setup", "setup secret"), timing()).await;
+        setup.is_ready().await;
+        // It is there and has work, whoever may ask for it.
+        let mut first = setup.consumer();
+        setup.publish(&names("setup", 1)).await;
+        receive_all(&mut *first, &names("setup", 1)).await;
+        first.close().await.unwrap();
+        setup.publish(&names("event", 1)).await;
+        let writer = Program::with(&server.config_of("writer", "writer secret"), timing()).await;
+        let mut consumer = writer.consumer();
+        if words.contains("ACK") {
+            let delivered = consumer.receive(1).await.unwrap();
+            consumer.ack(&[delivered[0].tag]).await.unwrap();
+            writer.is_missing(&["may not publish on", words]).await;
+        } else {
+            // As the caller does that wants deliveries.
+            let words = ["may not publish on", words];
+            let refused = writer.is_missing(&words);
+            tokio::select! {
+                _none = consumer.receive(1) => panic!("it was delivered"),
+                _why = refused => {}
+            }
+        }
+    }
+}

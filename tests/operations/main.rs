@@ -3,12 +3,14 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a panic is how a test fails"
 )]
 
 mod alert_rules;
+mod brokers;
 mod dashboards;
 mod discovery;
 mod doctor;

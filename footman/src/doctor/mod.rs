@@ -160,7 +160,8 @@ async fn broker(config: &Config, patience: Duration) -> (Vec<Section>, BrokerSee
         }
         Transport::Nats(nats) => {
             let group = &config.writer.consumer_group;
-            let (sections, seen) = nats::look(&config.broker, nats, group, patience).await;
+            let (sections, seen) =
+                Box::pin(nats::look(&config.broker, nats, group, patience)).await;
             (sections, BrokerSeen::Nats(seen))
         }
         Transport::Mqtt(mqtt) => {

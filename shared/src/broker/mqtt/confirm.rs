@@ -19,7 +19,9 @@ pub(super) fn retained(reason: PubAckReason, topic: &str) -> Result<(), PublishE
     match reason {
         PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Ok(()),
         PubAckReason::NotAuthorized => Err(PublishError::Unavailable {
-            why: format!("the broker's access list forbids to publish on {topic}"),
+            why: format!(
+                "the broker's access list forbids the user of broker.mqtt.username to publish on {topic}"
+            ),
         }),
         PubAckReason::TopicNameInvalid | PubAckReason::PayloadFormatInvalid => {
             Err(PublishError::Refused { why: format!("the broker says {reason:?} to {topic}") })

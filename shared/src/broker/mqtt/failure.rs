@@ -102,12 +102,23 @@ impl Failure {
         Self { why: format!("the broker at {address} closed the connection"), cause: Cause::Closed }
     }
 
+    /// For a connection that was closed after something published on it was not allowed.
+    pub(super) fn forbidden(address: &str) -> Self {
+        Self::new(format!(
+            "the access list of the broker at {address} forbids the user of broker.mqtt.username to \
+             publish what this program publishes, and the connection was closed: does the program \
+             have the user of its role? The broker's log has the topic"
+        ))
+    }
+
     /// The same, for a connection that was closed soon after it was made, again and again.
     pub(super) fn flapping(self, client_id: &str) -> Self {
         let Self { why, cause } = self;
         let why = format!(
             "{why}, again and again soon after it was made: does another program use the client id \
-             {client_id}? Each program needs an instance name, each group its slots, of its own"
+             {client_id}? Each program needs an instance name, each group its slots, of its own. Or \
+             may the user of broker.mqtt.username not publish what this program does? The broker's \
+             log tells"
         );
         Self { why, cause }
     }

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rumqttc::v5::mqttbytes::v5::{ConnAck, Packet};
+use rumqttc::v5::mqttbytes::v5::{ConnAck, Packet, PubAckReason};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -81,6 +81,7 @@ impl Link {
             client: Arc::clone(&client),
             failures: 0,
             short_lived: 0,
+            is_refused: false,
         };
         let task = AbortOnDropHandle::new(tokio::spawn(keeper.run()));
         Self { closing, client, task: Mutex::new(Some(task)) }
@@ -114,6 +115,9 @@ struct Keeper<R> {
     client: CurrentClient,
     failures: u32,
     short_lived: u32,
+    /// The broker did not allow something that was published on this connection. mosquitto 2.0 ends
+    /// it after that, without a word.
+    is_refused: bool,
 }
 
 impl<R: Role> Keeper<R> {
@@ -151,7 +155,8 @@ impl<R: Role> Keeper<R> {
             Err(failure) => return failure,
         };
         let since = Instant::now();
-        let served = match self.role.connected(&client, &connack) {
+        self.is_refused = false;
+        let mut served = match self.role.connected(&client, &connack) {
             Ok(()) => {
                 self.share(Some(client));
                 // Whoever closed in the meantime found no client to say goodbye with.
@@ -165,9 +170,16 @@ impl<R: Role> Keeper<R> {
         self.share(None);
         // What was read before the connection broke has happened all the same.
         for event in event_loop.state.events.drain(..) {
-            if self.role.handle(event).is_err() {
+            self.is_refused |= is_refusal(&event);
+            if let Err(failure) = self.role.handle(event) {
+                if served.cause == Cause::Closed {
+                    served = failure;
+                }
                 break;
             }
+        }
+        if served.cause == Cause::Closed && self.is_refused {
+            served = Failure::forbidden(&address);
         }
         if since.elapsed() >= STABLE {
             (self.failures, self.short_lived) = (0, 0);
@@ -190,6 +202,7 @@ impl<R: Role> Keeper<R> {
             }
             match event_loop.poll().await {
                 Ok(event) => {
+                    self.is_refused |= is_refusal(&event);
                     if let Err(failure) = self.role.handle(event) {
                         return failure;
                     }
@@ -198,6 +211,11 @@ impl<R: Role> Keeper<R> {
             }
         }
     }
+}
+
+/// Whether the broker does not allow something that was published.
+fn is_refusal(event: &Event) -> bool {
+    matches!(event, Event::Incoming(Packet::PubAck(puback)) if puback.reason == PubAckReason::NotAuthorized)
 }
 
 /// Connects; the first event of a fresh event loop is the broker's answer.

@@ -10,9 +10,9 @@ pub(super) fn check(suback: &SubAck, what: &str) -> Result<(), Failure> {
         suback.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
     match refused {
         None => Ok(()),
-        Some(SubscribeReasonCode::NotAuthorized) => {
-            Err(Failure::new(format!("the broker's access list forbids to subscribe to {what}")))
-        }
+        Some(SubscribeReasonCode::NotAuthorized) => Err(Failure::new(format!(
+            "the broker's access list forbids the user of broker.mqtt.username to subscribe to {what}"
+        ))),
         Some(SubscribeReasonCode::SharedSubscriptionsNotSupported) => {
             Err(Failure::new("the broker has no shared subscriptions, which writers need"))
         }

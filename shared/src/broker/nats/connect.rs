@@ -16,6 +16,7 @@ use super::login::Login;
 use super::settings::NatsSettings;
 use super::standing::Standing;
 use crate::config;
+use crate::subject::Token;
 use crate::tls::{TlsError, client_config_of};
 
 /// A peer that is silent for three of these is taken for dead.
@@ -26,6 +27,9 @@ const ATTEMPT_WAIT: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// The longest wait between attempts: it bounds how late a returning server is noticed.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+/// Where the server's answers come. With the user's name behind it, a server can be told to show
+/// each user its own answers alone; who may hear all of them may hear these.
+const INBOX: &str = "_INBOX";
 /// The scheme of a server that is spoken to in TLS alone.
 const TLS_SCHEME: &str = "tls";
 
@@ -69,11 +73,14 @@ pub(super) async fn link(
 ) -> Result<Link, ConnectError> {
     let servers: Vec<ServerAddr> =
         config.servers.iter().map(server_of).collect::<Result<_, _>>()?;
-    let state = Arc::new(LinkState::new(address_words(&config.servers), Arc::clone(standing)));
+    let inbox = inbox_of(config);
+    let addresses = address_words(&config.servers);
+    let state = Arc::new(LinkState::new(addresses, inbox.clone(), Arc::clone(standing)));
     let options = secured(config, Login::new(config)?.options())?;
     let (events, attempts, over) = (Arc::clone(&state), Arc::clone(&state), ended.clone());
     let client = options
         .name(&settings.name)
+        .custom_inbox_prefix(inbox)
         .retry_on_initial_connect()
         .ping_interval(PING_EVERY)
         .connection_timeout(ATTEMPT_WAIT)
@@ -99,6 +106,14 @@ pub(super) async fn link(
         .await
         .map_err(|error| ConnectError::Settings { why: error.to_string() })?;
     Ok(Link::new(client, state, settings.timing.answer_wait))
+}
+
+/// What the subjects of answers begin with.
+fn inbox_of(config: &config::Nats) -> String {
+    match &config.username {
+        Some(username) => format!("{INBOX}.{}", Token::new(username)),
+        None => INBOX.to_owned(),
+    }
 }
 
 fn server_of(url: &Url) -> Result<ServerAddr, ConnectError> {

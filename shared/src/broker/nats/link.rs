@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(super) struct Link {
 pub(super) struct LinkState {
     /// The servers' addresses, for messages.
     addresses: String,
+    /// What the subjects of answers begin with.
+    inbox: String,
     standing: Arc<Standing>,
     /// The number of the connection, from 1; none without one.
     connection: watch::Sender<Option<u64>>,
@@ -45,6 +48,8 @@ pub(super) struct LinkState {
     /// Subjects that the server refused to let us publish on, and a sign when there are more.
     denied: Mutex<BTreeSet<String>>,
     denials: watch::Sender<u64>,
+    /// Whether the server refused to let us hear its answers, on this connection.
+    is_deaf: AtomicBool,
     /// What the client said last about an attempt, in few words.
     last_failure: Mutex<Option<String>>,
 }
@@ -56,6 +61,8 @@ pub(super) enum Unanswered<E> {
     Disconnected,
     /// The server does not allow it.
     Denied,
+    /// The server does not let us hear its answers, in words.
+    Deaf(String),
     /// The answer was an error, or did not come in time.
     Failed(E),
 }
@@ -65,10 +72,20 @@ impl<E: Display> Unanswered<E> {
     pub(super) fn words(&self, subject: &str) -> String {
         match self {
             Self::Disconnected => "the connection to NATS is lost".to_owned(),
-            Self::Denied => format!("this user may not publish on {subject}"),
+            Self::Denied => may_not_publish(subject),
+            Self::Deaf(words) => words.clone(),
             Self::Failed(error) => error.to_string(),
         }
     }
+}
+
+/// That a right is missing, and whose: names of users are not told, so the key is.
+pub(super) fn may_not_publish(subject: &str) -> String {
+    format!("the user of broker.nats.username (or credentialsFile) may not publish on {subject}")
+}
+
+fn may_not_subscribe(subject: &str) -> String {
+    format!("the user of broker.nats.username (or credentialsFile) may not subscribe to {subject}")
 }
 
 impl Link {
@@ -122,26 +139,41 @@ impl Link {
         subject: &str,
         question: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Unanswered<E>> {
-        let mut denials = self.state.denials.subscribe();
         // Permissions may have changed since.
         self.state.forgive(subject);
-        let denied = async {
-            loop {
-                if self.state.is_denied(subject) {
-                    return;
-                }
-                if denials.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
-        };
         if !self.is_connected() {
             return Err(Unanswered::Disconnected);
         }
         tokio::select! {
             answer = question => answer.map_err(Unanswered::Failed),
             () = self.disconnected() => Err(Unanswered::Disconnected),
-            () = denied => Err(Unanswered::Denied),
+            () = self.denied(subject) => Err(Unanswered::Denied),
+            words = self.deaf() => Err(Unanswered::Deaf(words)),
+        }
+    }
+
+    /// Waits until the server has refused to let us publish on a subject.
+    pub(super) async fn denied(&self, subject: &str) {
+        self.refused(|state| state.is_denied(subject)).await;
+    }
+
+    /// Whether it has, on this connection.
+    pub(super) fn is_denied(&self, subject: &str) -> bool {
+        self.state.is_denied(subject)
+    }
+
+    /// Waits until the server has refused to let us hear its answers, and says so.
+    async fn deaf(&self) -> String {
+        self.refused(|state| state.is_deaf.load(Ordering::Relaxed)).await;
+        self.state.deaf_words()
+    }
+
+    async fn refused(&self, is_so: impl Fn(&LinkState) -> bool) {
+        let mut denials = self.state.denials.subscribe();
+        while !is_so(&self.state) {
+            if denials.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 
@@ -175,14 +207,16 @@ impl Link {
 }
 
 impl LinkState {
-    pub(super) fn new(addresses: String, standing: Arc<Standing>) -> Self {
+    pub(super) fn new(addresses: String, inbox: String, standing: Arc<Standing>) -> Self {
         Self {
             addresses,
+            inbox,
             standing,
             connection: watch::Sender::new(None),
             connections: Mutex::new(0),
             denied: Mutex::default(),
             denials: watch::Sender::new(0),
+            is_deaf: AtomicBool::new(false),
             last_failure: Mutex::new(None),
         }
     }
@@ -204,8 +238,10 @@ impl LinkState {
                 *lock(&self.last_failure) = Some(words.clone());
             }
             Event::ServerError(ServerError::Other(words)) => {
-                if let Some(subject) = denied_subject(words) {
+                if let Some(subject) = denied_subject(words, "publish") {
                     self.deny(subject);
+                } else if let Some(subject) = denied_subject(words, "subscription") {
+                    self.deafen(subject);
                 } else {
                     tracing::warn!("NATS says: {words}");
                 }
@@ -221,6 +257,7 @@ impl LinkState {
 
     fn on_connected(&self) {
         lock(&self.denied).clear();
+        self.is_deaf.store(false, Ordering::Relaxed);
         *lock(&self.last_failure) = None;
         let mut connections = lock(&self.connections);
         *connections += 1;
@@ -255,8 +292,29 @@ impl LinkState {
             denied.insert(subject.to_owned());
         }
         drop(denied);
-        tracing::debug!("NATS does not allow this user to publish on {subject}");
+        tracing::debug!("NATS: {}", may_not_publish(subject));
+        if let Some(acks) = acks_of(subject) {
+            // Nobody waits for an answer to an ack.
+            let why = format!("{}: all is delivered again and again", may_not_publish(&acks));
+            self.standing.is_missing(Part::Consumer, &why);
+        }
         self.denials.send_modify(|count| *count += 1);
+    }
+
+    fn deafen(&self, subject: &str) {
+        if subject.starts_with(&self.inbox) {
+            self.is_deaf.store(true, Ordering::Relaxed);
+            self.denials.send_modify(|count| *count += 1);
+        } else {
+            tracing::warn!("NATS: {}", may_not_subscribe(subject));
+        }
+    }
+
+    fn deaf_words(&self) -> String {
+        format!(
+            "{}, where the server's answers come",
+            may_not_subscribe(&format!("{}.>", self.inbox))
+        )
     }
 
     fn forgive(&self, subject: &str) {
@@ -272,11 +330,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The subject in `Permissions Violation for Publish to "subject"`.
-fn denied_subject(words: &str) -> Option<&str> {
+/// The subject in `Permissions Violation for Publish to "subject"`, or `Subscription`.
+fn denied_subject<'a>(words: &'a str, what: &str) -> Option<&'a str> {
     let (kind, rest) = words.split_once('"')?;
     let (subject, _) = rest.split_once('"')?;
-    kind.to_ascii_lowercase().contains("permissions violation for publish").then_some(subject)
+    let wanted = format!("permissions violation for {what}");
+    kind.to_ascii_lowercase().contains(&wanted).then_some(subject)
+}
+
+/// All acks of the consumer whose ack this is the subject of.
+fn acks_of(subject: &str) -> Option<String> {
+    let mut tokens = subject.strip_prefix("$JS.ACK.")?.split('.');
+    Some(format!("$JS.ACK.{}.{}.>", tokens.next()?, tokens.next()?))
 }
 
 #[cfg(test)]
@@ -286,8 +351,12 @@ mod tests {
     #[test]
     fn subjects_of_refusals() {
         let words = r#"Permissions Violation for Publish to "$JS.API.STREAM.CREATE.QLIKSENSE""#;
-        assert_eq!(denied_subject(words), Some("$JS.API.STREAM.CREATE.QLIKSENSE"));
-        assert_eq!(denied_subject(r#"Permissions Violation for Subscription to "a""#), None);
-        assert_eq!(denied_subject("maximum connections exceeded"), None);
+        assert_eq!(denied_subject(words, "publish"), Some("$JS.API.STREAM.CREATE.QLIKSENSE"));
+        let words = r#"Permissions Violation for Subscription to "a""#;
+        assert_eq!(denied_subject(words, "publish"), None);
+        assert_eq!(denied_subject(words, "subscription"), Some("a"));
+        assert_eq!(denied_subject("maximum connections exceeded", "publish"), None);
+        assert_eq!(acks_of("$JS.ACK.S.g.1.2.3.4.5").as_deref(), Some("$JS.ACK.S.g.>"));
+        assert_eq!(acks_of("$JS.API.INFO"), None);
     }
 }

@@ -271,7 +271,9 @@ async fn consumer(link: &Link, layout: &Layout, group: &str) -> Looked<Consumer>
             }
             _ => Looked::Failed(error.to_string()),
         },
-        Err(unanswered @ Unanswered::Disconnected) => Looked::Failed(unanswered.words(&subject)),
+        Err(unanswered @ (Unanswered::Disconnected | Unanswered::Deaf(_))) => {
+            Looked::Failed(unanswered.words(&subject))
+        }
     }
 }
 

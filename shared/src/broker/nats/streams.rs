@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::difference::{self, Difference};
 use super::layout::Layout;
-use super::link::{Link, Unanswered};
+use super::link::{Link, Unanswered, may_not_publish};
 use super::settings::Timing;
 use super::standing::{Part, Standing};
 use crate::timestamp::Timestamp;
@@ -51,7 +51,7 @@ pub enum StreamStateError {
         stream: String,
     },
     /// This user may not ask.
-    #[error("this user may not publish on {subject}")]
+    #[error("{}", may_not_publish(subject))]
     Forbidden {
         /// On which the question is published.
         subject: String,
@@ -202,7 +202,7 @@ impl Keeper {
             Err(Unseen::Disconnected) => Err(None),
             Err(Unseen::Failed(why)) => Err(Some(why)),
             Err(Unseen::Missing) => Err(Some(format!(
-                "the server has no stream {name}: no writer with this configuration has connected \
+                "the server has no stream {name}: no collector with this configuration has connected \
                  yet, or broker.nats.stream names another one"
             ))),
         }
@@ -219,8 +219,9 @@ impl Keeper {
             Err(Unseen::Failed(why)) => Err(Some(why)),
             Err(Unseen::Missing) => match self.create(wanted.clone()).await {
                 Err(Uncreated::Denied) if is_needed => Err(Some(format!(
-                    "the stream {name} does not exist, and this user may not create it: let a \
-                     user with the right to publish on $JS.API.STREAM.CREATE.{name} come first"
+                    "the stream {name} does not exist, and the user of broker.nats.username (or \
+                     credentialsFile) may not create it: start the collector first, or another \
+                     program whose user may publish on $JS.API.STREAM.CREATE.{name}"
                 ))),
                 Err(Uncreated::Denied) => {
                     tracing::debug!(
@@ -252,6 +253,7 @@ impl Keeper {
             }
             Err(Unanswered::Disconnected) => Err(Uncreated::Disconnected),
             Err(Unanswered::Denied) => Err(Uncreated::Denied),
+            Err(Unanswered::Deaf(words)) => Err(Uncreated::Failed(words)),
             Err(Unanswered::Failed(error)) => match error.kind() {
                 CreateStreamErrorKind::JetStream(refusal)
                     if refusal.error_code() == ErrorCode::STREAM_NAME_EXIST =>
@@ -328,6 +330,7 @@ pub(super) async fn look_at(link: &Link, name: &str) -> Result<stream::Info, Uns
         Ok(stream) => Ok(stream.cached_info().clone()),
         Err(Unanswered::Disconnected) => Err(Unseen::Disconnected),
         Err(Unanswered::Denied) => Err(Unseen::Denied),
+        Err(Unanswered::Deaf(words)) => Err(Unseen::Failed(words)),
         Err(Unanswered::Failed(error)) => Err(match error.kind() {
             GetStreamErrorKind::JetStream(refusal)
                 if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND =>

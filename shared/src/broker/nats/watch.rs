@@ -9,7 +9,7 @@ use tokio::sync::{Mutex as TurnMutex, watch};
 use tokio::time::Instant;
 
 use super::Shared;
-use super::link::Unanswered;
+use super::link::{Unanswered, may_not_publish};
 use super::past::{Finding, Past, Receipt};
 use super::publisher::{send, unavailable};
 use super::streams::{self, StreamState, StreamStateError};
@@ -132,8 +132,8 @@ impl Watch {
             Err(StreamStateError::Forbidden { subject }) => {
                 if !self.is_blind.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "This user may not publish on {subject}: should NATS forget events that it \
-                         confirmed, nobody would notice."
+                        "{}: should NATS forget events that it confirmed, nobody would notice.",
+                        may_not_publish(&subject)
                     );
                 }
                 self.past.unseen(connection);

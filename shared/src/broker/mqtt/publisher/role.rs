@@ -68,7 +68,7 @@ impl PublisherRole {
         match &self.shared.marks {
             Some(marks) if !marks.is_open() && puback.reason == PubAckReason::NotAuthorized => {
                 Err(Failure::new(format!(
-                    "the broker's access list forbids to publish on {}",
+                    "the broker's access list forbids the user of broker.mqtt.username to publish on {}",
                     marks.end_topic()
                 )))
             }
@@ -80,7 +80,8 @@ impl PublisherRole {
     fn idle(&self) -> Result<(), Failure> {
         match &self.shared.marks {
             Some(marks) if !marks.is_open() => Err(Failure::new(format!(
-                "the broker does not give back what is published on {}: let this user read it",
+                "the broker does not give back what is published on {}: let the user of \
+                 broker.mqtt.username read it",
                 marks.end_topic()
             ))),
             _ => Ok(()),

@@ -22,7 +22,7 @@ use super::fetch::{Ended, Fetch};
 use super::hand::Hand;
 use super::seat::{NoSeat, Seat};
 use crate::broker::nats::Shared;
-use crate::broker::nats::link::{Link, Unanswered};
+use crate::broker::nats::link::{Link, Unanswered, may_not_publish};
 use crate::broker::nats::settings::Timing;
 use crate::broker::nats::standing::{Part, Standing};
 
@@ -153,6 +153,11 @@ impl Member {
             self.link.connected().await;
             self.seat.streams.are_there().await;
             match self.seat.take().await {
+                Ok(()) if self.link.is_denied(&self.seat.next()) => {
+                    let why = may_not_publish(&self.seat.next());
+                    self.standing.is_missing(Part::Consumer, &why);
+                    tokio::time::sleep(self.timing.retry_every).await;
+                }
                 Ok(()) => {
                     let connection = self.link.connection();
                     if self.recognise(server).await
@@ -213,6 +218,7 @@ impl Member {
     }
 
     async fn serve(&self, attachment: &mut Attachment) -> Left {
+        let next = self.seat.next();
         loop {
             if !self.tell_acks(attachment).await || !self.open_fetch(attachment).await {
                 return Left::Lost;
@@ -230,6 +236,8 @@ impl Member {
                         return Left::Lost;
                     }
                 }
+                // A refused fetch has no other answer.
+                () = self.link.denied(&next) => return Left::Lost,
                 () = self.hand.work() => {}
                 _now = attachment.progress.tick() => self.tell_progress().await,
                 () = until(deadline) => {
@@ -280,10 +288,9 @@ impl Member {
         let Timing { fetch_expiry, fetch_grace, .. } = self.timing;
         let (fetch, request) = Fetch::new(inbox.clone(), wanted, alone, fetch_expiry, fetch_grace);
         let Ok(request) = serde_json::to_vec(&request) else { return false };
-        let Seat { stream, group, .. } = &self.seat;
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{group}");
         attachment.fetch = Some(fetch);
-        self.link.client().publish_with_reply(subject, inbox, request.into()).await.is_ok()
+        let asking = self.link.client().publish_with_reply(self.seat.next(), inbox, request.into());
+        asking.await.is_ok()
     }
 
     /// Takes in what came. An error says why the consumer has to be looked at.

@@ -10,7 +10,7 @@ use async_nats::jetstream::stream::ConsumerErrorKind;
 
 use super::arrival::Place;
 use crate::broker::nats::difference;
-use crate::broker::nats::link::{Link, Unanswered};
+use crate::broker::nats::link::{Link, Unanswered, may_not_publish};
 use crate::broker::nats::streams::Streams;
 
 /// Where the consumer is, and what it should be.
@@ -43,6 +43,7 @@ impl Seat {
                 Ok(())
             }
             Err(Unanswered::Disconnected) => Err(NoSeat::Disconnected),
+            Err(Unanswered::Deaf(words)) => Err(NoSeat::Refused(words)),
             // Whoever may not look may perhaps create, and whoever may do neither goes on.
             Err(Unanswered::Denied) => match self.create().await {
                 Err(Unanswered::Denied) => Ok(()),
@@ -59,6 +60,11 @@ impl Seat {
                 ))),
             },
         }
+    }
+
+    /// On which deliveries are asked for.
+    pub(super) fn next(&self) -> String {
+        format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.stream, self.group)
     }
 
     /// How the consumer stands.
@@ -94,8 +100,9 @@ impl Seat {
         let words = match unanswered {
             Unanswered::Disconnected => return NoSeat::Disconnected,
             Unanswered::Denied => {
-                format!("this user may not publish on $JS.API.CONSUMER.CREATE.{stream}.{group}")
+                may_not_publish(&format!("$JS.API.CONSUMER.CREATE.{stream}.{group}"))
             }
+            Unanswered::Deaf(words) => words.clone(),
             Unanswered::Failed(error) => match error.kind() {
                 ConsumerErrorKind::JetStream(refusal) => match refusal.error_code() {
                     ErrorCode::STREAM_NOT_FOUND => return NoSeat::StreamMissing,
@@ -129,7 +136,7 @@ impl Seat {
         match self.link.ask(&subject, async { question.await.ok_or(()) }).await {
             Ok(event) => Some(event.time.unix_timestamp_nanos() == place.published),
             Err(Unanswered::Disconnected) => None,
-            Err(Unanswered::Denied | Unanswered::Failed(())) => Some(false),
+            Err(Unanswered::Denied | Unanswered::Deaf(_) | Unanswered::Failed(())) => Some(false),
         }
     }
 }
