@@ -2,7 +2,7 @@
 //!
 //! Nothing here asks anybody; it says once what an operator should know of the servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use shared::config::Config;
@@ -71,6 +71,20 @@ impl Plan {
                 "rejectUnauthorized is false: no certificate of Qlik Sense is verified, and anyone \
                  in the network can pretend to be a server. Set it to true, and cert.clientCertCA \
                  to the site's root.pem."
+            );
+        }
+        let unverified: BTreeSet<&str> = endpoints
+            .iter()
+            .filter(|endpoint| endpoint.verification == Verification::None)
+            .map(|endpoint| endpoint.host.as_str())
+            .collect();
+        if let Some(first) = unverified.first()
+            && collector.reject_unauthorized
+        {
+            warn!(
+                hosts = unverified.len(),
+                "Certificates are not verified at all with verify: none, {first} for one: anyone \
+                 in the network can pretend to be that server.",
             );
         }
         let mut lowered = BTreeMap::new();

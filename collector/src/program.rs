@@ -107,6 +107,7 @@ fn expiry(config: &Config, metrics: &Metrics) -> Expiry {
     Expiry::default()
         .site(collector.certificates.as_ref())
         .broker(config.broker.tls())
+        .broker(collector.predecessor_topics.as_ref().map(|topics| &topics.tls))
         .servers(engines.chain(repository).collect(), metrics.presented())
 }
 

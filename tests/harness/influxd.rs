@@ -1,5 +1,6 @@
 //! A real InfluxDB 1.x.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -64,6 +65,11 @@ impl Influxd {
     /// Kills it; its data stay.
     pub fn stop(&mut self) {
         drop(self.process.take());
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Its HTTP port.

@@ -18,5 +18,7 @@ mod documents;
 mod log_lines;
 mod metrics;
 mod moving;
+mod rotation;
 mod stack;
 mod supply_chain;
+mod user_ids;

@@ -3,7 +3,7 @@
 //! The certificates of a Qlik Sense site are valid for five or ten years, which is long enough for
 //! everybody to forget the day on which all polls begin to fail.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,16 @@ impl Expiry {
                 certificate: certificate.clone(),
             })
         });
-        files.chain(servers).collect()
+        // A file may be named twice, and a name be that of two servers; a series may be there once.
+        let mut first_to_end: BTreeMap<Key, Watched> = BTreeMap::new();
+        for watched in files.chain(servers) {
+            let known = first_to_end.get(&key(&watched));
+            if known.is_none_or(|known| watched.certificate.not_after < known.certificate.not_after)
+            {
+                first_to_end.insert(key(&watched), watched);
+            }
+        }
+        first_to_end.into_values().collect()
     }
 
     /// Under which names a host is polled.
@@ -115,7 +124,7 @@ impl Expiry {
     /// None.
     pub async fn warn(self, stop: CancellationToken) -> Result<(), Cause> {
         let this = Arc::new(self);
-        let mut told: HashMap<(&'static str, String), Instant> = HashMap::new();
+        let mut told: BTreeMap<Key, Instant> = BTreeMap::new();
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -143,7 +152,10 @@ impl Expiry {
     }
 }
 
-fn key(watched: &Watched) -> (&'static str, String) {
+/// By what a certificate is told from others: its purpose, and its file or server.
+type Key = (&'static str, String);
+
+fn key(watched: &Watched) -> Key {
     (watched.purpose, watched.origin.1.clone())
 }
 
@@ -238,6 +250,8 @@ mod tests {
             client: Some(ClientCertificate { cert: path("broker.pem"), key: path("key.pem") }),
         };
         let expiry = Expiry::default().influxdb(Some(&path("root.pem"))).broker(Some(&tls));
+        // Two brokers may have one file.
+        let expiry = expiry.broker(Some(&tls));
         let mut registry = Registry::default();
         let collector = registry.sub_registry_with_prefix("writer");
         collector.register_collector(Box::new(expiry));
@@ -255,6 +269,7 @@ mod tests {
         let ended = at("2003-01-01T00:00:00Z").as_second();
         assert!(text.contains(&line("broker-client", "broker.pem", ended)), "{text}");
         assert!(!text.contains("absent"), "{text}");
+        assert_eq!(text.matches("broker.pem").count(), 1, "{text}");
     }
 
     #[test]
