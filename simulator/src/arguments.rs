@@ -15,6 +15,7 @@ pub(crate) const MAX_LINES: usize = 8;
 /// A Qlik Sense Enterprise site that answers like the real one.
 #[derive(Debug, Parser)]
 #[command(version)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Arguments {
     /// How many servers; the first one is the central node.
     #[arg(long, default_value_t = 3)]

@@ -13,7 +13,7 @@ use crate::house::{Running, SECOND, config_of, is_health, site, text};
 fn engine(site: &Site, settings: &str) -> String {
     let text = text(site, SECOND / 5, false)
         .replace("enableSessionExtract: true", "enableSessionExtract: false");
-    let name = site.servers()[0].name();
+    let name = site.server(0).unwrap().name();
     format!("{text}  collector:\n    servers:\n      {name}: {settings}\n")
 }
 
