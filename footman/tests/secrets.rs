@@ -189,8 +189,7 @@ fn what_others_may_read_is_said_and_left() {
     fs::set_permissions(place.file("user-id-key"), fs::Permissions::from_mode(0o644)).unwrap();
     let (code, printed) = place.run(&[]);
     assert_eq!(code, Some(0), "{printed}");
-    for words in
-        ["of/secrets is open to others than its owner (mode 755): `chmod 700", "`chmod 600"]
+    for words in ["of/secrets is open to more than its owner (mode 755): `chmod 700", "`chmod 600"]
     {
         assert!(printed.contains(words), "{printed}");
     }

@@ -18,9 +18,10 @@ const MOST_BYTES: u64 = 1 << 20;
 const DIRECTORY_MODE: u32 = 0o700;
 #[cfg(unix)]
 const FILE_MODE: u32 = 0o600;
-/// What lets others than the owner at a file or directory.
+/// What lets everybody at a file or directory, or lets the group change it. The group may read:
+/// that is how containers are given secrets (docs/install.md).
 #[cfg(unix)]
-const OTHERS: u32 = 0o077;
+const OTHERS: u32 = 0o027;
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +184,7 @@ impl Folder {
         }
         let tight = if found.is_dir() { DIRECTORY_MODE } else { FILE_MODE };
         let remark = format!(
-            "{} is open to others than its owner (mode {mode:o}): `chmod {tight:o} {0}`, unless \
+            "{} is open to more than its owner (mode {mode:o}): `chmod {tight:o} {0}`, unless \
              that is meant",
             path.display()
         );

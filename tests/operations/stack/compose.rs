@@ -49,9 +49,6 @@ const SERVICE_KEYS: [&str; 22] = [
     "volumes",
 ];
 
-/// The broker's own files; a mount from there is looked at as soon as the folder is there.
-const BROKERS: &str = "config/brokers";
-
 fn services(file: &Yaml) -> impl Iterator<Item = (&str, &Yaml)> {
     let services = file["services"].as_hash().unwrap();
     services.iter().map(|(name, service)| (name.as_str().unwrap(), service))
@@ -164,8 +161,7 @@ fn every_mount_has_its_source() {
                     let path = source.strip_prefix("./").unwrap();
                     // The operator's own, from the Qlik Management Console.
                     let is_given = path == "certificates";
-                    let is_to_come = path.starts_with(BROKERS) && !repository(BROKERS).exists();
-                    assert!(is_given || is_to_come || repository(path).exists(), "{name}: {path}");
+                    assert!(is_given || repository(path).exists(), "{name}: {path}");
                 }
                 other => panic!("{name}: a mount of type {other}"),
             }
