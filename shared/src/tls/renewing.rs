@@ -144,9 +144,9 @@ impl ResolvesClientCert for Renewing {
         root_hint_subjects: &[&[u8]],
         sigschemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        // The files were looked at when the server's certificate came, earlier in the handshake.
-        let resolver = self.lock().now.as_ref().ok()?.resolver.clone()?;
-        resolver.resolve(root_hint_subjects, sigschemes)
+        // With TLS 1.3 this is asked before the server's certificate is verified. Why there is none
+        // is told when that comes.
+        self.parts().ok()?.resolver?.resolve(root_hint_subjects, sigschemes)
     }
 
     fn has_certs(&self) -> bool {
