@@ -8,12 +8,11 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
-};
+use rustls::{ClientConfig, ClientConnection, Error, ProtocolVersion};
 
+use super::verify::{Decides, Verifier};
 use super::{Identity, Roots, TlsError, Verification, config_of, provider, verify};
 
 /// Certificates that are remembered of one server: a chain has two or three.
@@ -74,8 +73,10 @@ fn watched(
     verification: &Verification,
     seen: &Seen,
 ) -> Result<ClientConfig, TlsError> {
-    let real = verify::verifier(roots, verification, &provider())?;
-    config_of(identity, Arc::new(Watching { real, seen: Arc::clone(seen) }))
+    let provider = provider();
+    let real = verify::verifier(roots, verification, &provider)?;
+    let decides = Watching { real, seen: Arc::clone(seen) };
+    config_of(identity, Arc::new(Verifier { decides, provider }))
 }
 
 fn error_of(error: io::Error) -> HandshakeError {
@@ -102,8 +103,8 @@ struct Watching {
     seen: Seen,
 }
 
-impl ServerCertVerifier for Watching {
-    fn verify_server_cert(
+impl Decides for Watching {
+    fn decide(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -115,27 +116,5 @@ impl ServerCertVerifier for Watching {
         let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = chain;
         self.real.verify_server_cert(end_entity, intermediates, connected_to, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.real.verify_tls12_signature(message, cert, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.real.verify_tls13_signature(message, cert, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.real.supported_verify_schemes()
     }
 }

@@ -43,6 +43,7 @@ pub use verify::Verification;
 
 use crate::config::Tls;
 use presented::Noting;
+use verify::Verifier;
 
 /// Servers whose sessions are kept for resumption. One costs some kilobytes, and connections that
 /// are kept alive need none.
@@ -75,9 +76,10 @@ pub fn noting_client_config(
     verification: &Verification,
     presented: &Presented,
 ) -> Result<ClientConfig, TlsError> {
-    let verifier = verify::verifier(&material.roots, verification, &provider())?;
-    let noting = Noting { verifier, presented: presented.clone() };
-    config_of(material.identity.as_ref(), Arc::new(noting))
+    let provider = provider();
+    let verifier = verify::verifier(&material.roots, verification, &provider)?;
+    let decides = Noting { verifier, presented: presented.clone() };
+    config_of(material.identity.as_ref(), Arc::new(Verifier { decides, provider }))
 }
 
 fn config_of(

@@ -7,16 +7,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{ClientConfig, Error, SignatureScheme};
 use tokio::time::Instant;
 
 use super::material::{Files, Material};
 use super::renewal::{News, Renewal};
+use super::verify::{Decides, Verifier};
 use super::{TlsError, Verification, provider, verify};
 
 /// Time between two looks at the files: attempts to connect may come faster.
@@ -29,11 +30,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) fn config(files: Files) -> Result<ClientConfig, TlsError> {
     let provider = provider();
     let renewing = Arc::new(Renewing::start(files, Arc::clone(&provider))?);
+    let verifier = Verifier { decides: Arc::clone(&renewing), provider: Arc::clone(&provider) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Setting)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&renewing) as Arc<dyn ServerCertVerifier>)
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(renewing);
     // A session that is resumed would show and verify what was in force when it began.
     config.resumption = Resumption::disabled();
@@ -99,8 +101,8 @@ impl Renewing {
     }
 }
 
-impl ServerCertVerifier for Renewing {
-    fn verify_server_cert(
+impl Decides for Arc<Renewing> {
+    fn decide(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -111,30 +113,6 @@ impl ServerCertVerifier for Renewing {
         let parts = self.parts().map_err(Error::General)?;
         let (verifier, name) = (parts.verifier, server_name);
         verifier.verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

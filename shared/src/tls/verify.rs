@@ -3,6 +3,7 @@
 //! Every mode checks the signatures of the handshake, so that a server holds the key of the
 //! certificate it shows; what a mode leaves out is the certificate's chain or its name.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -44,81 +45,53 @@ pub(super) fn verifier(
         Verification::As(name) => {
             let name = ServerName::try_from(name.clone())
                 .map_err(|_invalid| TlsError::ServerName { name: name.clone() })?;
-            Arc::new(Named { name, full: full(roots, provider)? })
+            let full = full(roots, Arc::clone(&provider))?;
+            Arc::new(Verifier { decides: Named { name, full }, provider })
         }
-        Verification::Chain => Arc::new(Nameless { roots: Some(roots), provider }),
-        Verification::None => Arc::new(Nameless { roots: None, provider }),
+        Verification::Chain => nameless(Some(roots), provider),
+        Verification::None => nameless(None, provider),
     })
 }
 
-/// Verifies everything, against a name of its own.
-#[derive(Debug)]
-struct Named {
-    name: ServerName<'static>,
-    full: Arc<WebPkiServerVerifier>,
+fn nameless(
+    roots: Option<Arc<RootCertStore>>,
+    provider: Arc<CryptoProvider>,
+) -> Arc<dyn ServerCertVerifier> {
+    let decides = Nameless { roots, provider: Arc::clone(&provider) };
+    Arc::new(Verifier { decides, provider })
 }
 
-impl ServerCertVerifier for Named {
+/// What decides whether a certificate is accepted; see [`Verifier`] for the rest of a handshake.
+pub(super) trait Decides: Debug + Send + Sync {
+    /// As [`ServerCertVerifier::verify_server_cert`].
+    fn decide(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        connected_to: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error>;
+}
+
+/// Leaves the certificate to another, and checks the signatures of the handshake itself, so that no
+/// way of deciding can leave those out.
+#[derive(Debug)]
+pub(super) struct Verifier<D> {
+    pub(super) decides: D,
+    pub(super) provider: Arc<CryptoProvider>,
+}
+
+impl<D: Decides> ServerCertVerifier for Verifier<D> {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _connected_to: &ServerName<'_>,
+        connected_to: &ServerName<'_>,
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.full.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.full.verify_tls12_signature(message, cert, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.full.verify_tls13_signature(message, cert, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.full.supported_verify_schemes()
-    }
-}
-
-/// Verifies the chain when it has roots, and no name ever.
-#[derive(Debug)]
-struct Nameless {
-    roots: Option<Arc<RootCertStore>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Nameless {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _connected_to: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if let Some(roots) = &self.roots {
-            verify_server_cert_signed_by_trust_anchor(
-                &ParsedCertificate::try_from(end_entity)?,
-                roots,
-                intermediates,
-                now,
-                self.provider.signature_verification_algorithms.all,
-            )?;
-        }
-        Ok(ServerCertVerified::assertion())
+        self.decides.decide(end_entity, intermediates, connected_to, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -143,5 +116,54 @@ impl ServerCertVerifier for Nameless {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Verifies everything, against a name of its own.
+#[derive(Debug)]
+struct Named {
+    name: ServerName<'static>,
+    full: Arc<WebPkiServerVerifier>,
+}
+
+impl Decides for Named {
+    fn decide(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _connected_to: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.full.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
+    }
+}
+
+/// Verifies the chain when it has roots, and no name ever.
+#[derive(Debug)]
+struct Nameless {
+    roots: Option<Arc<RootCertStore>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Decides for Nameless {
+    fn decide(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _connected_to: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if let Some(roots) = &self.roots {
+            verify_server_cert_signed_by_trust_anchor(
+                &ParsedCertificate::try_from(end_entity)?,
+                roots,
+                intermediates,
+                now,
+                self.provider.signature_verification_algorithms.all,
+            )?;
+        }
+        Ok(ServerCertVerified::assertion())
     }
 }
