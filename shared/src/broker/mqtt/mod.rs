@@ -29,6 +29,7 @@ mod report;
 mod slot_record;
 mod subscribed;
 mod topics;
+pub(crate) mod transport;
 
 use crate::config::Mqtt;
 
