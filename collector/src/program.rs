@@ -19,7 +19,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::bare;
-use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
+use crate::{
+    CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages, announcing,
+};
 
 const PROGRAM: Program = Program {
     process: "collector",
@@ -46,6 +48,7 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let forwarder = forwarder(&mut frame, &collecting, &broker)?;
     let forwarded = forwarder.forwarded();
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
+    announcing::announce(&mut frame, &collecting, PROGRAM.process, None, Vec::new());
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
     show(&mut frame, pages, &collecting, Some(forwarded));
     frame.outbox = Some(outbox);

@@ -10,13 +10,16 @@ use bytes::Bytes;
 /// Retained messages at most: a hundred servers of a hundred entities each, in the form that has a
 /// message for every entity.
 pub(super) const MAX_KEPT: usize = 10_000;
-/// The largest payload: that of an event, which every broker of ours takes.
-pub(super) const MAX_PAYLOAD_BYTES: usize = 900 << 10;
+/// The largest payload that is kept: that of an event, which every broker of ours takes.
+pub(super) const MAX_KEPT_BYTES: usize = 900 << 10;
+/// The largest payload that is told: the sessions of a large virtual proxy, as the predecessor
+/// publishes them.
+pub(super) const MAX_TOLD_PAYLOAD: usize = 9 << 20;
 /// Messages that wait to be told at most, one a topic: what a site of some dozen servers tells with
 /// a round of polls.
 pub(super) const MAX_TOLD: usize = 2_000;
 /// Their payloads together at most.
-pub(super) const MAX_TOLD_BYTES: usize = 16 << 20;
+pub(super) const MAX_TOLD_BYTES: usize = 32 << 20;
 
 /// Every message that is kept or waits.
 #[derive(Debug, Default)]
@@ -67,7 +70,7 @@ pub(super) struct Message {
 /// Why something was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotTaken {
-    /// It is larger than [`MAX_PAYLOAD_BYTES`].
+    /// It is larger than [`MAX_KEPT_BYTES`], or [`MAX_TOLD_PAYLOAD`].
     TooLarge,
     /// There are [`MAX_KEPT`] topics already.
     TooMany,
@@ -78,7 +81,7 @@ pub(super) enum NotTaken {
 impl Book {
     /// The broker is to retain this; nothing happens when it does already.
     pub(super) fn keep(&mut self, topic: String, payload: Bytes) -> Result<(), NotTaken> {
-        check(&topic, &payload)?;
+        check(&topic, &payload, MAX_KEPT_BYTES)?;
         match self.kept.get(&topic) {
             Some(kept) if kept.payload == payload => return Ok(()),
             None if self.kept.len() >= MAX_KEPT => return Err(NotTaken::TooMany),
@@ -117,7 +120,7 @@ impl Book {
         payload: Bytes,
         retain: bool,
     ) -> Result<u64, NotTaken> {
-        check(&topic, &payload)?;
+        check(&topic, &payload, MAX_TOLD_PAYLOAD)?;
         self.told_bytes += payload.len();
         if let Some(waiting) = self.told.iter_mut().find(|waiting| waiting.topic == topic) {
             self.told_bytes = self.told_bytes.saturating_sub(waiting.payload.len());
@@ -189,12 +192,12 @@ impl Book {
 }
 
 /// Refuses what would end a connection, and each one after it.
-fn check(topic: &str, payload: &Bytes) -> Result<(), NotTaken> {
+fn check(topic: &str, payload: &Bytes, max_bytes: usize) -> Result<(), NotTaken> {
     const LONGEST_TOPIC: usize = 65_535;
     if topic.is_empty() || topic.len() > LONGEST_TOPIC || topic.contains(['+', '#', '\0']) {
         return Err(NotTaken::NoTopic);
     }
-    if payload.len() > MAX_PAYLOAD_BYTES {
+    if payload.len() > max_bytes {
         return Err(NotTaken::TooLarge);
     }
     Ok(())
@@ -278,9 +281,8 @@ mod tests {
         assert_eq!(dropped, 3);
         assert_eq!(book.next().unwrap().topic, "3");
         drain(&mut book);
-        let half = MAX_PAYLOAD_BYTES;
-        let dropped: u64 =
-            (0..=MAX_TOLD_BYTES / half).map(|n| tell(&mut book, &format!("{n}"), half)).sum();
+        let part = MAX_TOLD_BYTES / 4;
+        let dropped: u64 = (0..5).map(|n| tell(&mut book, &format!("{n}"), part)).sum();
         assert_eq!(dropped, 1);
         drain(&mut book);
         assert_eq!(book.told_bytes, 0);
@@ -289,9 +291,10 @@ mod tests {
     #[test]
     fn what_would_end_a_connection_is_not_taken() {
         let mut book = Book::default();
-        let large = Bytes::from(vec![0; MAX_PAYLOAD_BYTES + 1]);
-        assert_eq!(book.keep("a".to_owned(), large.clone()), Err(NotTaken::TooLarge));
-        assert_eq!(book.tell("a".to_owned(), large, false), Err(NotTaken::TooLarge));
+        let large = |bytes: usize| Bytes::from(vec![0; bytes + 1]);
+        let kept = book.keep("a".to_owned(), large(MAX_KEPT_BYTES));
+        let told = book.tell("a".to_owned(), large(MAX_TOLD_PAYLOAD), false);
+        assert_eq!((kept, told), (Err(NotTaken::TooLarge), Err(NotTaken::TooLarge)));
         for topic in ["", "a/#", "+/a", "a\0"] {
             assert_eq!(book.clear(topic), Err(NotTaken::NoTopic), "{topic}");
         }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::book::{MAX_KEPT, MAX_PAYLOAD_BYTES, NotTaken};
+use super::book::{MAX_KEPT, NotTaken};
 
 /// What is wrong with a connection that has not been tried.
 const NOT_YET: &str = "not connected yet";
@@ -110,7 +110,7 @@ impl Teller {
             return;
         }
         let why = match not_taken {
-            NotTaken::TooLarge => format!("one is larger than {MAX_PAYLOAD_BYTES} bytes"),
+            NotTaken::TooLarge => "one is too large".to_owned(),
             NotTaken::TooMany => format!("there are more than {MAX_KEPT} topics"),
             NotTaken::NoTopic => "one has a topic that cannot be published to".to_owned(),
         };
