@@ -140,7 +140,8 @@ impl Book {
         for kept in self.kept.values_mut() {
             kept.stage = Stage::Due;
         }
-        let mut topics: Vec<_> = self.kept.iter().map(|(topic, kept)| (kept.place, topic)).collect();
+        let mut topics: Vec<_> =
+            self.kept.iter().map(|(topic, kept)| (kept.place, topic)).collect();
         topics.sort_unstable();
         self.due = topics.into_iter().map(|(_, topic)| topic.clone()).collect();
     }
@@ -273,8 +274,7 @@ mod tests {
         assert_eq!(tell(&mut book, "a", 1), 0);
         assert_eq!(tell(&mut book, "a", 2), 0);
         assert_eq!(drain(&mut book), ["a=xx"]);
-        let dropped: u64 =
-            (0..MAX_TOLD + 3).map(|n| tell(&mut book, &format!("{n}"), 1)).sum();
+        let dropped: u64 = (0..MAX_TOLD + 3).map(|n| tell(&mut book, &format!("{n}"), 1)).sum();
         assert_eq!(dropped, 3);
         assert_eq!(book.next().unwrap().topic, "3");
         drain(&mut book);

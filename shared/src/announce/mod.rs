@@ -31,8 +31,8 @@ use book::{Book, NotTaken};
 use client::Client;
 use inbox::Inbox;
 use line::Line;
-pub use standing::{Counts, Standing};
 use standing::Teller;
+pub use standing::{Counts, Standing};
 
 /// How long a broker may take to confirm the last messages of a program that ends.
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::v5::MqttOptions;
 use rumqttc::NetworkOptions;
+use rumqttc::v5::MqttOptions;
 
 use super::failure::Failure;
 use super::transport::TlsOfBroker;
