@@ -110,12 +110,14 @@ fn expiry(config: &Config, metrics: &Metrics) -> Expiry {
     let collector = &config.collector;
     let engines = collector.servers.iter();
     let engines = engines.map(|server| (server.name.clone(), bare(&server.host).to_owned()));
+    let home_assistant = collector.home_assistant.as_ref().and_then(|told| told.broker.as_ref());
     let repository = collector.app_names.iter();
     let repository = repository.map(|names| (names.host.clone(), names.host.clone()));
     Expiry::default()
         .site(collector.certificates.as_ref())
         .broker(config.broker.tls())
         .broker(collector.predecessor_topics.as_ref().map(|topics| &topics.tls))
+        .broker(home_assistant.map(|broker| &broker.tls))
         .servers(engines.chain(repository).collect(), metrics.presented())
 }
 
