@@ -101,7 +101,7 @@ impl Recorder {
             Ok((entries, facts, said)) => {
                 if let Some(said) = said {
                     let answer = LastAnswer::now(said, ended.time, endpoint.interval);
-                    let answer = LastAnswer { session_list, ..answer };
+                    let answer = answer.with_list(session_list);
                     self.latest.answered(&endpoint.key, answer);
                 }
                 (entries, Ok(facts))

@@ -93,6 +93,11 @@ impl LastAnswer {
         Self { said, time, interval, session_list: None, answered: Instant::now() }
     }
 
+    /// The same with the sessions as text.
+    pub(crate) fn with_list(self, session_list: Option<SessionList>) -> Self {
+        Self { session_list, ..self }
+    }
+
     /// Time since the answer was read.
     pub fn age(&self) -> Duration {
         self.answered.elapsed()

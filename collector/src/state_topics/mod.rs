@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::latest::Latest;
 use left::{Left, Verdict};
-pub(crate) use server::suffix_of;
+pub use server::suffixes;
 
 /// The least time between two values of a topic: small clients are to keep up.
 const BETWEEN_VALUES: Duration = Duration::from_secs(1);

@@ -129,30 +129,28 @@ fn about_proxies(said: &mut Map<String, Value>, proxies: &[EndpointState]) {
     };
     said.insert("proxy_sessions".to_owned(), json!(sum(|totals| totals.session_count)));
     said.insert("proxy_users".to_owned(), json!(sum(|totals| totals.user_count)));
-    let mut suffixes = BTreeSet::new();
-    for (proxy, totals) in proxies.iter().zip(totals) {
-        let suffix = unlike(suffix_of(proxy.virtual_proxy.as_deref().unwrap_or("/")), &suffixes);
-        let (sessions, users) =
-            (totals.map(|totals| totals.session_count), totals.map(|totals| totals.user_count));
+    for (totals, suffix) in totals.into_iter().zip(suffixes(proxies)) {
+        let sessions = totals.map(|totals| totals.session_count);
+        let users = totals.map(|totals| totals.user_count);
         said.insert(format!("proxy_sessions_{suffix}"), json!(sessions));
         said.insert(format!("proxy_users_{suffix}"), json!(users));
-        suffixes.insert(suffix);
     }
 }
 
-/// A virtual proxy's prefix as the end of a key: its token in subjects, `-` and `%` as `_`.
-pub(crate) fn suffix_of(virtual_proxy: &str) -> String {
-    Token::virtual_proxy(virtual_proxy).as_str().replace(['-', '%', '~'], "_")
-}
-
-fn unlike(suffix: String, others: &BTreeSet<String>) -> String {
-    let mut numbered = (2..).map(|number: u32| format!("{suffix}_{number}"));
-    let mut unlike = suffix.clone();
-    while others.contains(&unlike) {
-        let Some(next) = numbered.next() else { break };
-        unlike = next;
-    }
-    unlike
+/// The end of the keys of each of a server's virtual proxies: its token in subjects, with `_` in the
+/// place of `-`, `%` and `~`, and a number behind it where another one has it already.
+pub fn suffixes(proxies: &[EndpointState]) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let suffix = |proxy: &EndpointState| {
+        let token = Token::virtual_proxy(proxy.virtual_proxy.as_deref().unwrap_or("/"));
+        let plain = token.as_str().replace(['-', '%', '~'], "_");
+        let numbered = (2..).map(|number: u32| format!("{plain}_{number}"));
+        let mut names = std::iter::once(plain.clone()).chain(numbered);
+        let free = names.find(|name| !taken.contains(name)).unwrap_or(plain);
+        taken.insert(free.clone());
+        free
+    };
+    proxies.iter().map(suffix).collect()
 }
 
 fn state(server: &ServerState, health: Option<&Health>) -> State {
