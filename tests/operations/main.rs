@@ -21,4 +21,5 @@ mod moving;
 mod rotation;
 mod stack;
 mod supply_chain;
+mod topics;
 mod user_ids;

@@ -8,8 +8,11 @@ use integration_tests::patience::eventually;
 use integration_tests::programs::{House, Running};
 use simulator::{ButlerSosOptions, Site, SiteConfig};
 
-/// These exist with what they count, or where discovery or TLS is on.
-const RARE: [&str; 5] = [
+/// These exist with what they count, or where discovery, TLS or MQTT is on.
+const RARE: [&str; 8] = [
+    "collector_announcer_connected",
+    "collector_announcer_published_total",
+    "collector_announcer_dropped_total",
     "collector_rejected_fields_total",
     "collector_discovered_servers",
     "collector_discovery_last_success_timestamp_seconds",

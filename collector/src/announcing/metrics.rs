@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use shared::announce::{Announcer, Standing};
+use shared::announce::Announcer;
 
 /// The announcers of a program, each by the name of its topics.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl Collector for Announcers {
         let mut connected =
             encoder.encode_descriptor("announcer_connected", help, None, MetricType::Gauge)?;
         for (topics, announcer) in &self.0 {
-            let is_connected = *announcer.standing().borrow() == Standing::Connected;
+            let is_connected = announcer.standing().borrow().is_connected();
             let gauge = ConstGauge::new(i64::from(is_connected));
             gauge.encode(connected.encode_family(&[("topics", *topics)])?)?;
         }

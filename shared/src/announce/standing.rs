@@ -23,6 +23,13 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// Whether it is.
+    pub fn is_connected(&self) -> bool {
+        matches!(self, Self::Connected)
+    }
+}
+
 /// Messages since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
