@@ -48,7 +48,7 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let forwarder = forwarder(&mut frame, &collecting, &broker)?;
     let forwarded = forwarder.forwarded();
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
-    announcing::announce(&mut frame, &collecting, PROGRAM.process, None, Vec::new());
+    announcing::announce(&mut frame, &collecting, PROGRAM.process, None);
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
     show(&mut frame, pages, &collecting, Some(forwarded));
     frame.outbox = Some(outbox);
