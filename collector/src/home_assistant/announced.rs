@@ -91,7 +91,7 @@ impl Announced {
         for one in known {
             for message in one.device.messages(prefix, form) {
                 there.insert(message.topic.clone());
-                self.tell(message, one, &mut step);
+                self.tell(&message, one, &mut step);
             }
         }
         for (topic, entry) in self.0.iter().filter(|(topic, _)| !there.contains(*topic)) {
@@ -106,7 +106,7 @@ impl Announced {
         step
     }
 
-    fn tell(&self, message: Message, known: &Known, step: &mut Step) {
+    fn tell(&self, message: &Message, known: &Known, step: &mut Step) {
         let topic = &message.topic;
         let before = self.0.get(topic);
         if !known.is_ready {

@@ -15,6 +15,9 @@ const ORIGIN: &str = "Footman";
 /// What a status topic says of a program that is there; Home Assistant's own words too.
 const ONLINE: &str = "online";
 
+/// What a state topic says of a server that was asked.
+const ASKED_STATES: [&str; 3] = ["ok", "saturated", "failing"];
+
 /// The components of a message, each with its platform: what has to be known to take one back.
 pub(super) type Components = BTreeMap<String, String>;
 
@@ -167,6 +170,10 @@ impl Device {
             && let Some(itself) = &self.available
         {
             list.push(itself.said());
+            mode = "all";
+        }
+        if available == Available::OnceAsked {
+            list.push(Availability::in_states(self.identity.clone(), &ASKED_STATES).said());
             mode = "all";
         }
         // An empty list is said too: it goes before what the device says.

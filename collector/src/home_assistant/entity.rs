@@ -4,6 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::names::slug;
 
+/// Stands where no time is known.
+const NO_TIME: &str = "1970-01-01T00:00:00+00:00";
+
 /// What kind of entity it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Platform {
@@ -30,6 +33,8 @@ pub(super) enum Available {
     AsItsDevice,
     /// As long as whoever says so is there.
     WithItsTeller,
+    /// The same, once its device was asked.
+    OnceAsked,
     /// Always: it says itself who is not there.
     Always,
 }
@@ -93,9 +98,10 @@ impl Entity {
         Self::new(Platform::Sensor, key, name, template).diagnostic()
     }
 
-    /// A point in time.
+    /// A point in time. Old versions know no word for an unknown one and complain, so it is one that
+    /// nobody sees: the entity is not available meanwhile.
     pub(super) fn time(key: &str, name: &str, member: &str) -> Self {
-        Self::text(key, name, member).with("device_class", "timestamp")
+        Self::text_or(key, name, member, NO_TIME).with("device_class", "timestamp")
     }
 
     /// Something that is or is not; `class` says what that means.

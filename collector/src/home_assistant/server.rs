@@ -138,11 +138,14 @@ fn polls(topic: &str, has_engine: bool) -> Vec<Entity> {
         Entity::text_or("poll_failing_cause", "Poll failing cause", "failing_cause", "none")
             .icon("mdi:alert-circle-outline"),
     ];
-    if has_engine {
-        entities.push(Entity::time("last_poll", "Last poll", "last_poll"));
+    for entity in &mut entities {
+        entity.available = Available::WithItsTeller;
     }
-    let also_while_failing = |entity: Entity| entity.available(Available::WithItsTeller);
-    entities.into_iter().map(also_while_failing).collect()
+    if has_engine {
+        let last_poll = Entity::time("last_poll", "Last poll", "last_poll");
+        entities.push(last_poll.available(Available::OnceAsked));
+    }
+    entities
 }
 
 fn expiry(engine: &EndpointState) -> u64 {

@@ -120,6 +120,9 @@ class HomeAssistant:
         """Warnings and errors about MQTT in the log, templates and sensors among them."""
         words = self.log.read_text(errors="replace").splitlines()
         about = ("mqtt", "template", "sensor", "discovery")
+        # That the broker was killed is what is tried.
+        of_the_broker = ("Disconnected from MQTT server", "Failed to connect to MQTT server")
         return [line for line in words
                 if (" WARNING " in line or " ERROR " in line or "Traceback" in line)
-                and any(word in line.lower() for word in about)]
+                and any(word in line.lower() for word in about)
+                and not any(words in line for words in of_the_broker)]
