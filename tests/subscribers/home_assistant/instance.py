@@ -121,7 +121,8 @@ class HomeAssistant:
         words = self.log.read_text(errors="replace").splitlines()
         about = ("mqtt", "template", "sensor", "discovery")
         # That the broker was killed is what is tried.
-        of_the_broker = ("Disconnected from MQTT server", "Failed to connect to MQTT server")
+        of_the_broker = ("Disconnected from MQTT server", "Failed to connect to MQTT server",
+                         "Error returned from MQTT server: The connection was lost")
         return [line for line in words
                 if (" WARNING " in line or " ERROR " in line or "Traceback" in line)
                 and any(word in line.lower() for word in about)
