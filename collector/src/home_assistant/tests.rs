@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::config::HomeAssistantDiscovery::{Component, Device as AsDevice};
-use shared::event::{Counters, EngineHealth, Health, Heartbeat, ProcessMemory, Server, Source};
+use shared::event::{
+    AppLists, Counters, EngineHealth, Health, Heartbeat, ProcessMemory, Server, Source,
+};
 use shared::heartbeat::HeardProgram;
 
 use super::announced::Entry;
@@ -41,7 +43,8 @@ fn server(name: &str, virtual_proxies: &[&str]) -> ServerState {
     let said = EngineHealth { version: Some("12.2054.4".to_owned()), ..EngineHealth::default() };
     let poll =
         shared::event::Poll { scheduled: now(), duration_ms: 1, interval_ms: 30_000, bytes: None };
-    let health = Health { server: (*server).clone(), poll, health: said, apps: Default::default() };
+    let health =
+        Health { server: (*server).clone(), poll, health: said, apps: AppLists::default() };
     engine.answer = Some(LastAnswer::now(Said::Health(Arc::new(health)), now(), INTERVAL));
     ServerState {
         token: shared::subject::Token::new(name).as_str().to_owned(),
@@ -85,8 +88,8 @@ fn shown(messages: &[Message]) -> String {
         let mut payload: Value =
             serde_json::from_slice(&message.payload(&BTreeMap::new())).unwrap();
         payload["origin"]["sw_version"] = "(this version)".into();
-        text +=
-            &format!("{}\n{}\n", message.topic, serde_json::to_string_pretty(&payload).unwrap());
+        let payload = serde_json::to_string_pretty(&payload).unwrap();
+        text.extend([message.topic.as_str(), "\n", &payload, "\n"]);
     }
     text
 }
