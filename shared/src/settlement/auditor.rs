@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{Audit, Finding, Published};
-use crate::broker::HeartbeatSubscription;
+use crate::broker::Subscription;
 use crate::envelope::{Envelope, Place};
 use crate::event::{Event, Kind, NamedEvent, Publications};
 
@@ -124,7 +124,7 @@ impl Auditor {
     /// Hears heartbeats until `stop`.
     pub async fn run(
         self: Arc<Self>,
-        mut heartbeats: HeartbeatSubscription,
+        mut heartbeats: Subscription,
         stop: CancellationToken,
     ) -> Result<(), std::convert::Infallible> {
         let mut looks = tokio::time::interval(self.look_every);
@@ -132,7 +132,7 @@ impl Auditor {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(heartbeat) = heartbeats.next() => self.hear(&heartbeat),
+                Some(heartbeat) = heartbeats.next() => self.hear(&heartbeat.payload),
                 _ = looks.tick() => self.look(),
             }
         }
