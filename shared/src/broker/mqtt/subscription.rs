@@ -136,9 +136,10 @@ impl Role for ListenerRole {
     }
 
     fn lost(&mut self, failure: &Failure) {
-        match &self.listener.dependency {
-            Some(dependency) => dependency.down(failure.why.clone()),
-            None => tracing::debug!("Heartbeats are not heard: {}", failure.why),
+        if let Some(dependency) = &self.listener.dependency {
+            dependency.down(failure.why.clone());
+        } else {
+            tracing::debug!("Heartbeats are not heard: {}", failure.why);
         }
     }
 }
