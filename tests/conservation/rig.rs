@@ -11,7 +11,7 @@ use integration_tests::influxd::Influxd;
 use integration_tests::influxdb_door::InfluxDbDoor;
 use integration_tests::mosquitto::Mosquitto;
 use integration_tests::nats::NatsServer;
-use integration_tests::patience::eventually;
+use integration_tests::patience::{PATIENCE, eventually};
 use integration_tests::programs::{House, Running};
 use simulator::{ButlerSosOptions, Site, SiteConfig};
 
@@ -146,7 +146,9 @@ impl Rig {
     /// Waits until the site has served `more` further answers.
     pub(crate) async fn serves(&self, more: u64) {
         let ledger = self.site.ledger();
-        ledger.wait_for(ledger.recorded() + more).await;
+        let served = ledger.wait_for(ledger.recorded() + more);
+        let in_time = tokio::time::timeout(PATIENCE, served).await.is_ok();
+        assert!(in_time, "the collector polls no more:\n{}", self.collector.printed());
     }
 
     /// Lets polls flow for a number of answers that chance chooses.
