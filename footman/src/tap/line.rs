@@ -58,7 +58,7 @@ impl Lines {
         let why = printable(&cut(&words::undecodable(error), LONGEST_SUBJECT));
         let what = self.red(&format!("{:KIND$}", "undecodable"));
         let time = now.to_seconds();
-        format!("{time}  {what}  {subject}  {why}; {} bytes\n", published.payload.len())
+        format!("{time}  {what}  {subject}  {why}; size {}\n", published.payload.len())
     }
 
     fn kind(&self, kind: Kind) -> String {
@@ -255,7 +255,7 @@ pub(super) mod tests {
         let beginning = "2026-11-21T08:15:31Z  undecodable   p/v1/health/\\u{1b}x  the data of the \
                          health event cannot be read (line 1, column ";
         assert!(line.starts_with(beginning), "{line}");
-        assert!(line.ends_with(&format!("; {} bytes\n", payload.len())), "{line}");
+        assert!(line.ends_with(&format!("; size {}\n", payload.len())), "{line}");
         assert!(!line.contains("jane"), "{line}");
     }
 

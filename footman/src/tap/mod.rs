@@ -46,6 +46,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// What `tap` may be told.
 #[derive(Debug, Args)]
+#[command(override_usage = "footman tap --config <FILE> [OPTIONS]\n       \
+    footman tap --url <URL> [OPTIONS]")]
 #[command(after_help = "Examples:\n  \
     footman tap --config footman.yaml --kind failed-polls,heartbeats\n  \
     footman tap --config footman.yaml --server sense1 --count 1 --json | jq .data.health\n  \

@@ -37,6 +37,8 @@ struct Connection {
     was_there: bool,
     /// What stood there before anything was known.
     unknown: Option<String>,
+    /// Why it is not there, if that is known.
+    why: Option<String>,
     away: Option<Away>,
 }
 
@@ -53,7 +55,7 @@ impl News {
             say(&warning);
         }
         let away = Some(Away { since: Instant::now(), said: BTreeSet::new() });
-        let connection = Connection { was_there: false, unknown: None, away };
+        let connection = Connection { was_there: false, unknown: None, why: None, away };
         Self { place, connection, forbidden: BTreeSet::new(), missed: 0 }
     }
 
@@ -102,7 +104,13 @@ impl News {
     /// The time is up: whether what was asked for was possible, which is said otherwise.
     pub(super) fn time_is_up(&self, has_enough: bool) -> bool {
         if !self.connection.was_there {
-            say(&format!("{} was never reached within this time", self.place.address));
+            let why = self.connection.why.as_ref();
+            let why = why.map(|why| format!(": {}", self.place.in_its_words(why)));
+            let address = &self.place.address;
+            say(&format!(
+                "{address} was never reached within this time{}",
+                why.unwrap_or_default()
+            ));
         } else if !has_enough {
             say("fewer events came within this time than --count wants");
         }
@@ -128,6 +136,7 @@ impl Connection {
         let begin = || Away { since: Instant::now(), said: BTreeSet::new() };
         let away = self.away.get_or_insert_with(begin);
         let is_unknown = self.unknown.as_deref() == Some(why);
+        self.why = (!is_unknown).then(|| why.to_owned());
         let wait = if is_unknown { SILENCE } else { GRACE };
         let is_told = away.said.len() >= MOST_REASONS || away.said.contains(why);
         if away.since.elapsed() < wait || is_told {
@@ -164,4 +173,50 @@ pub(super) fn say(text: &str) {
     let lines: Vec<String> = text.lines().map(printable).collect();
     let mut output = std::io::stderr().lock();
     let _gone = writeln!(output, "footman: {}", lines.join("\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::r#where::tests::{embedded, of_url};
+    use super::*;
+
+    #[test]
+    fn servers_that_nobody_knows_are_said_with_the_nearest() {
+        let place = embedded(Some("127.0.0.1:1883"));
+        let asked = ["SENSE1", "sense2", "writer/w", "elsewhere"].map(str::to_owned);
+        assert_eq!(
+            unknown_servers(&place, &asked),
+            [
+                "warning: no server of the configuration is called \"sense2\"; did you mean \"sense1\"?",
+                "warning: no server of the configuration is called \"elsewhere\"",
+            ]
+        );
+        assert_eq!(unknown_servers(&of_url("mqtt://broker"), &asked), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_is_told_of_when_it_changes() {
+        let place = embedded(Some("127.0.0.1:1883"));
+        let hint = "(is `footman run` running with this file?)";
+        let away = Some(Away { since: Instant::now(), said: BTreeSet::new() });
+        let mut connection = Connection { was_there: false, unknown: None, why: None, away };
+        let nothing = Vec::<String>::new();
+        assert_eq!(connection.lines(false, Some("not reached yet"), &place), nothing);
+        tokio::time::advance(SILENCE).await;
+        let first = format!("no answer from 127.0.0.1:1883 yet; trying on {hint}");
+        assert_eq!(connection.lines(false, Some("not reached yet"), &place), [first]);
+        let refused = format!("refused; trying on {hint}");
+        assert_eq!(connection.lines(false, Some("refused"), &place), [refused.clone()]);
+        assert_eq!(connection.lines(false, Some("refused"), &place), nothing, "said already");
+        let there = "listening at 127.0.0.1:1883; Ctrl-C ends it";
+        assert_eq!(connection.lines(true, None, &place), [there]);
+        assert_eq!(connection.lines(true, None, &place), nothing);
+
+        assert_eq!(connection.lines(false, Some("lost"), &place), nothing, "perhaps for a moment");
+        assert_eq!(connection.lines(true, None, &place), nothing);
+        assert_eq!(connection.lines(false, Some("refused"), &place), nothing);
+        tokio::time::advance(GRACE).await;
+        assert_eq!(connection.lines(false, Some("refused"), &place), [refused]);
+        assert_eq!(connection.lines(true, None, &place), ["listening at 127.0.0.1:1883 again"]);
+    }
 }

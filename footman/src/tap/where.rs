@@ -235,3 +235,91 @@ fn prefix(text: &str) -> Result<String, &'static str> {
         .then(|| text.to_owned())
         .ok_or("expected letters, digits, _ and -, in levels separated by /")
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use shared::config;
+
+    use super::*;
+
+    /// A site with the server `sense1` over the embedded broker.
+    pub(crate) fn embedded(listener: Option<&str>) -> Where {
+        of_text(&format!("{{ mqttListener: {} }}", listener.unwrap_or("null"))).unwrap()
+    }
+
+    fn of_text(embedded: &str) -> Result<Where, String> {
+        // Files that are there are enough: nobody connects to the site.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        let text = format!(
+            "Butler-SOS:\n  broker: {{ type: embedded, embedded: {embedded} }}\n  cert: {{ clientCert: \
+             {path}, clientCertKey: {path}, clientCertCA: {path} }}\n  serversToMonitor:\n    \
+             servers:\n      - {{ host: \"sense1:4747\", serverName: sense1 }}\n"
+        );
+        let mut loaded = config::from_text(&text, Path::new("f.yaml"), []);
+        if let Err(error) = &mut loaded {
+            panic!("{error}");
+        }
+        of_configuration(&loaded.unwrap().config)
+    }
+
+    pub(crate) fn of_url(url: &str) -> Where {
+        let place = Place {
+            config: None,
+            url: Some(url.to_owned()),
+            username: Some("subscriber".to_owned()),
+            password_file: None,
+            ca: Some(PathBuf::from("ca.pem")),
+            topic_prefix: Some("site/qlik".to_owned()),
+        };
+        place.find().unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_embedded_broker_is_reached_through_its_listener() {
+        for (listener, address) in [
+            ("\"127.0.0.1:1883\"", "127.0.0.1:1883"),
+            ("\"0.0.0.0:1999\"", "127.0.0.1:1999"),
+            ("\"[::]:1999\"", "[::1]:1999"),
+        ] {
+            let found = embedded(Some(listener));
+            assert_eq!((found.address.as_str(), found.names.unwrap().len()), (address, 1));
+            assert!(matches!(found.broker.transport, Transport::Mqtt(_)));
+        }
+        let error = of_text("{ mqttListener: null }").unwrap_err();
+        assert!(error.contains("embedded: { mqttListener: \"127.0.0.1:1883\" }"), "{error}");
+    }
+
+    #[test]
+    fn a_broker_of_the_command_line() {
+        let mqtt = of_url("mqtts://broker");
+        assert_eq!(mqtt.broker.topic_prefix, "site/qlik");
+        let Transport::Mqtt(settings) = &mqtt.broker.transport else { panic!("{mqtt:?}") };
+        assert_eq!(settings.username.as_deref(), Some("subscriber"));
+        assert!(settings.tls.is_set());
+        assert_eq!(mqtt.address, "broker:8883");
+        let nats = of_url("tls://broker:4222");
+        assert!(matches!(&nats.broker.transport, Transport::Nats(nats) if nats.servers.len() == 1));
+        let said = nats.in_its_words(
+            "check broker.nats.username and broker.nats.password, or \
+                                      broker.nats.credentialsFile",
+        );
+        assert_eq!(said, "check --username and --password-file");
+        let own = embedded(Some("\"127.0.0.1:1883\"")).in_its_words("see broker.mqtt.tls");
+        assert_eq!(own, "see broker.mqtt.tls");
+    }
+
+    #[test]
+    fn urls_that_are_none_are_not_repeated() {
+        for wrong in ["http://broker", "broker:1883", "mqtt://", "mqtt://u:MARKER@broker", "MARKER"]
+        {
+            let said = broker_url(wrong).unwrap_err();
+            assert!(
+                !said.contains("MARKER") && said.contains("--") | said.contains("://"),
+                "{said}"
+            );
+        }
+        assert!(prefix("site/qlik-1").is_ok());
+        assert!(["", "a//b", "#", "a.b"].into_iter().all(|text| prefix(text).is_err()));
+    }
+}
