@@ -259,7 +259,7 @@ async fn a_tap_that_is_read_slowly_skips_events_and_says_how_many() {
     assert_eq!((shown, tap.wait().unwrap().code()), (10_000, Some(0)), "{}", said());
     let skipped = said();
     let skipped = skipped.lines().filter_map(|line| line.split_once(" events were skipped"));
-    let counts = skipped.filter_map(|(words, _)| words.rsplit(' ').next()?.parse().ok());
+    let counts = skipped.filter_map(|(words, _)| words.rsplit(' ').next()?.parse::<usize>().ok());
     let skipped: usize = counts.sum();
     assert!((1..=EVENTS - 10_000).contains(&skipped), "{}", said());
 }
