@@ -91,10 +91,9 @@ fn events(printed: &str) -> Vec<Value> {
 fn health_of(printed: &str) -> BTreeSet<HealthId> {
     let id = |event: &Value| {
         let data = &event["data"];
-        Some((
-            data["server"]["host"].as_str()?.to_owned(),
-            data["health"]["apps"]["calls"].as_i64()?,
-        ))
+        // The ledger's addresses have no port.
+        let (host, _port) = data["server"]["host"].as_str()?.rsplit_once(':')?;
+        Some((host.to_owned(), data["health"]["apps"]["calls"].as_i64()?))
     };
     events(printed).iter().filter_map(id).collect()
 }

@@ -20,6 +20,9 @@ const BROKER: &str = "broker";
 const GRACE: Duration = Duration::from_millis(500);
 /// The same for one of which nothing is known yet.
 const SILENCE: Duration = Duration::from_secs(3);
+/// What stands there before a driver knows anything. Where it says so in other words, they are said
+/// a little early.
+const UNKNOWN: [&str; 2] = ["not reached yet", "not connected to NATS yet"];
 /// Reasons that are told apart within one absence.
 const MOST_REASONS: usize = 8;
 
@@ -35,8 +38,6 @@ pub(super) struct News {
 #[derive(Debug)]
 struct Connection {
     was_there: bool,
-    /// What stood there before anything was known.
-    unknown: Option<String>,
     /// Why it is not there, if that is known.
     why: Option<String>,
     away: Option<Away>,
@@ -55,7 +56,7 @@ impl News {
             say(&warning);
         }
         let away = Some(Away { since: Instant::now(), said: BTreeSet::new() });
-        let connection = Connection { was_there: false, unknown: None, why: None, away };
+        let connection = Connection { was_there: false, why: None, away };
         Self { place, connection, forbidden: BTreeSet::new(), missed: 0 }
     }
 
@@ -130,12 +131,9 @@ impl Connection {
             };
         }
         let why = why.unwrap_or_default();
-        if self.unknown.is_none() {
-            self.unknown = Some(why.to_owned());
-        }
         let begin = || Away { since: Instant::now(), said: BTreeSet::new() };
         let away = self.away.get_or_insert_with(begin);
-        let is_unknown = self.unknown.as_deref() == Some(why);
+        let is_unknown = UNKNOWN.contains(&why);
         self.why = (!is_unknown).then(|| why.to_owned());
         let wait = if is_unknown { SILENCE } else { GRACE };
         let is_told = away.said.len() >= MOST_REASONS || away.said.contains(why);
@@ -199,7 +197,7 @@ mod tests {
         let place = embedded(Some("127.0.0.1:1883"));
         let hint = "(is `footman run` running with this file?)";
         let away = Some(Away { since: Instant::now(), said: BTreeSet::new() });
-        let mut connection = Connection { was_there: false, unknown: None, why: None, away };
+        let mut connection = Connection { was_there: false, why: None, away };
         let nothing = Vec::<String>::new();
         assert_eq!(connection.lines(false, Some("not reached yet"), &place), nothing);
         tokio::time::advance(SILENCE).await;
