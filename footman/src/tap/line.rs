@@ -96,13 +96,17 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(crate) fn decoded(kind: &str, data: &Value) -> Envelope {
+    fn decoded(kind: &str, data: &Value) -> Envelope {
+        Envelope::decode(text(kind, data).as_bytes()).unwrap()
+    }
+
+    fn text(kind: &str, data: &Value) -> String {
         let event = json!({
             "specversion": "1.0", "id": "01JD", "source": "/footman/collector/host1",
             "type": format!("qliksense.{kind}.v1"), "subject": "x",
             "time": "2026-11-21T08:15:30.123456789Z", "data": data,
         });
-        Envelope::decode(event.to_string().as_bytes()).unwrap()
+        event.to_string()
     }
 
     fn poll() -> Value {
@@ -141,6 +145,14 @@ pub(super) mod tests {
         decoded("heartbeats", &beat_data(instance, true))
     }
 
+    pub(crate) fn beat_text() -> String {
+        text("heartbeats", &beat_data("host1", false))
+    }
+
+    pub(crate) fn sessions_text() -> String {
+        text("sessions", &sessions_data(3))
+    }
+
     fn beat_data(instance: &str, honest: bool) -> Value {
         json!({
             "process": "writer", "instance": instance, "version": "0.1.0",
@@ -151,15 +163,16 @@ pub(super) mod tests {
     }
 
     fn sessions(count: u64) -> Envelope {
-        decoded(
-            "sessions",
-            &json!({
-                "server": server("sense1"), "poll": poll(), "virtualProxy": "/hdr", "host": "h:4243",
-                "part": 1, "parts": 2, "sessionCount": count, "excludedSessionCount": 1,
-                "userCount": 1, "users": ["CORP\\jane"],
-                "sessions": [{"userDirectory": "CORP", "userId": "jane", "sessionId": "MARKER"}],
-            }),
-        )
+        decoded("sessions", &sessions_data(count))
+    }
+
+    fn sessions_data(count: u64) -> Value {
+        json!({
+            "server": server("sense1"), "poll": poll(), "virtualProxy": "/hdr", "host": "h:4243",
+            "part": 1, "parts": 2, "sessionCount": count, "excludedSessionCount": 1,
+            "userCount": 1, "users": ["CORP\\jane"],
+            "sessions": [{"userDirectory": "CORP", "userId": "jane", "sessionId": "MARKER"}],
+        })
     }
 
     fn app_names(apps: &Value) -> Envelope {

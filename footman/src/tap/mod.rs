@@ -19,7 +19,7 @@ use anyhow::bail;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use shared::broker::{Broker, Published, Room, Subscription};
-use shared::envelope::Envelope;
+use shared::envelope::{DecodeError, Envelope};
 use shared::event::Kind;
 use shared::lifecycle::{self, EXIT_FAILED};
 use shared::readiness::Readiness;
@@ -109,6 +109,19 @@ pub(crate) async fn run(args: TapArgs) -> anyhow::Result<ExitCode> {
 enum Form {
     Lines(Lines),
     Json,
+}
+
+impl Form {
+    fn show(&mut self, published: &Published, decoded: &Result<Envelope, DecodeError>) -> String {
+        match (self, decoded) {
+            (Self::Json, Ok(_)) => json::event(&published.payload),
+            (Self::Json, Err(error)) => json::undecodable(published, error),
+            (Self::Lines(lines), Ok(envelope)) => lines.event(envelope),
+            (Self::Lines(lines), Err(error)) => {
+                lines.undecodable(Timestamp::now(), published, error)
+            }
+        }
+    }
 }
 
 /// When to end without being told.
@@ -224,14 +237,7 @@ impl Tap {
         if !self.servers.want(&published.subject, decoded.as_ref().ok()) {
             return None;
         }
-        Some(match (&mut self.form, &decoded) {
-            (Form::Json, Ok(_)) => json::event(&published.payload),
-            (Form::Json, Err(error)) => json::undecodable(published, error),
-            (Form::Lines(lines), Ok(envelope)) => lines.event(envelope),
-            (Form::Lines(lines), Err(error)) => {
-                lines.undecodable(Timestamp::now(), published, error)
-            }
-        })
+        Some(self.form.show(published, &decoded))
     }
 }
 
@@ -239,5 +245,44 @@ async fn time_is_up(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::SmallRng;
+    use rand::{RngExt as _, SeedableRng as _};
+    use shared::subject::Subject;
+
+    use super::line::tests::{beat_text, sessions_text};
+    use super::*;
+
+    /// Whatever is published becomes one line that no terminal obeys, in either form.
+    #[test]
+    fn any_bytes_are_one_line() {
+        let mut random = SmallRng::seed_from_u64(1);
+        let mut decoded = 0;
+        for round in 0..4_000 {
+            let mut payload =
+                if round % 2 == 0 { beat_text() } else { sessions_text() }.into_bytes();
+            for _ in 0..random.random_range(0..3) {
+                let at = random.random_range(0..payload.len());
+                payload[at] = random.random();
+            }
+            let subject = String::from_utf8_lossy(&payload).into_owned();
+            let subject = Subject::from_neutral(subject);
+            let published = Published { subject, payload: payload.into() };
+            let envelope = Envelope::decode(&published.payload);
+            decoded += usize::from(envelope.is_ok());
+            for is_json in [false, true] {
+                let mut form = if is_json { Form::Json } else { Form::Lines(Lines::new(false)) };
+                let line = form.show(&published, &envelope);
+                let shown = line.strip_suffix('\n').unwrap();
+                assert!(!shown.chars().any(char::is_control), "{line:?}");
+                let is_valid = serde_json::from_str::<serde_json::Value>(shown).is_ok();
+                assert_eq!(is_valid, is_json, "{line}");
+            }
+        }
+        assert!((1_000..4_000).contains(&decoded), "{decoded}");
     }
 }
