@@ -176,12 +176,12 @@ impl SharedBroker for MqttBroker {
             let mut options = MqttOptions::new(&id, "127.0.0.1", self.0.port());
             options.set_clean_start(false);
             let (_client, mut events) = AsyncClient::new(options, 1);
-            match events.poll().await.unwrap() {
-                Event::Incoming(Packet::ConnAck(connack)) if connack.session_present => {
-                    left.push(id)
-                }
-                Event::Incoming(Packet::ConnAck(_)) => {}
-                other => panic!("{other:?}"),
+            let answer = events.poll().await.unwrap();
+            let Event::Incoming(Packet::ConnAck(connack)) = &answer else {
+                unreachable!("the first answer is another one: {answer:?}")
+            };
+            if connack.session_present {
+                left.push(id);
             }
         }
         left

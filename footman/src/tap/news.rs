@@ -105,13 +105,10 @@ impl News {
     /// The time is up: whether what was asked for was possible, which is said otherwise.
     pub(super) fn time_is_up(&self, has_enough: bool) -> bool {
         if !self.connection.was_there {
+            let unknown = || format!("no answer from {}", self.place.address);
             let why = self.connection.why.as_ref();
-            let why = why.map(|why| format!(": {}", self.place.in_its_words(why)));
-            let address = &self.place.address;
-            say(&format!(
-                "{address} was never reached within this time{}",
-                why.unwrap_or_default()
-            ));
+            let why = why.map_or_else(unknown, |why| self.place.in_its_words(why));
+            say(&format!("the broker was never reached within this time: {why}"));
         } else if !has_enough {
             say("fewer events came within this time than --count wants");
         }
@@ -204,7 +201,10 @@ mod tests {
         let first = format!("no answer from 127.0.0.1:1883 yet; trying on {hint}");
         assert_eq!(connection.lines(false, Some("not reached yet"), &place), [first]);
         let refused = format!("refused; trying on {hint}");
-        assert_eq!(connection.lines(false, Some("refused"), &place), [refused.clone()]);
+        assert_eq!(
+            connection.lines(false, Some("refused"), &place),
+            std::slice::from_ref(&refused)
+        );
         assert_eq!(connection.lines(false, Some("refused"), &place), nothing, "said already");
         let there = "listening at 127.0.0.1:1883; Ctrl-C ends it";
         assert_eq!(connection.lines(true, None, &place), [there]);
