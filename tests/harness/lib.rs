@@ -26,4 +26,5 @@ pub mod outboxes;
 pub mod patience;
 pub mod process;
 pub mod programs;
+pub mod prometheus;
 pub mod strict_influxdb;
