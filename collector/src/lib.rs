@@ -29,7 +29,9 @@ pub mod visit;
 mod vital;
 
 pub use honesty::{CollectorHonesty, Dishonest};
-pub use latest::{LastAnswer, Latest, Said, SessionTotals};
+pub use latest::{
+    EndpointState, FailingSince, LastAnswer, LastPoll, Latest, Said, ServerState, SessionTotals,
+};
 pub use metrics::Metrics;
 pub use outcome::{Facts, FailedOutcome, Outcome};
 pub use pages::{PageError, Pages};

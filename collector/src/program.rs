@@ -8,12 +8,15 @@ use shared::broker::forward::{self, Forwarded, Forwarder};
 use shared::broker::{Broker, DeadLetters};
 use shared::config::{Config, Transport};
 use shared::envelope::Origin;
-use shared::heartbeat::{Heart, HeartParts, OutboxBus};
+use shared::event::Kind;
+use shared::heartbeat::{Heard, Heart, HeartParts, OutboxBus};
 use shared::outbox::{Outbox, OutboxSettings};
 use shared::program::{self, Frame, Program};
 use shared::settlement::{self, Auditor};
 use shared::stages::Cause;
 use shared::tls::Expiry;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::bare;
 use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
@@ -40,7 +43,7 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let broker = broker.ok_or("the embedded broker needs both parts in one process")?;
     let outbox = open_outbox(&config)?;
     let collecting = collect(&mut frame, PROGRAM.process, &outbox);
-    let forwarder = forwarder(&mut frame, &outbox, &broker)?;
+    let forwarder = forwarder(&mut frame, &collecting, &broker)?;
     let forwarded = forwarder.forwarded();
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
@@ -69,6 +72,8 @@ pub struct Collecting {
     pub metrics: Arc<Metrics>,
     /// What the site said last.
     pub latest: Arc<Latest>,
+    /// The programs that were heard on the bus.
+    pub heard: Arc<Heard>,
     /// Where its events go.
     pub outbox: Outbox,
     /// Who its events are from.
@@ -94,7 +99,7 @@ pub fn collect(frame: &mut Frame, process: &str, outbox: &Outbox) -> Collecting 
     };
     frame.stages.spawn("collector", |stop| crate::run(context, stop));
     frame.watch_expiry(PROGRAM.process, expiry(&frame.config, &metrics));
-    Collecting { metrics, latest, outbox: outbox.clone(), origin }
+    Collecting { metrics, latest, heard: Arc::default(), outbox: outbox.clone(), origin }
 }
 
 /// The certificates that the collector uses and meets.
@@ -137,26 +142,53 @@ pub fn open_outbox(config: &Config) -> Result<Outbox, Cause> {
 }
 
 /// Makes the part that publishes what the outbox holds, and adds its numbers.
-pub fn forwarder(frame: &mut Frame, outbox: &Outbox, broker: &Broker) -> Result<Forwarder, Cause> {
+pub fn forwarder(
+    frame: &mut Frame,
+    collecting: &Collecting,
+    broker: &Broker,
+) -> Result<Forwarder, Cause> {
+    let Collecting { outbox, heard, .. } = collecting.clone();
     let config = Arc::clone(&frame.config);
     let directory = &config.collector.outbox.directory;
     let limit = config.broker.dead_letters_max_bytes;
     let refused: Arc<dyn DeadLetters> = Arc::new(EmbeddedDeadLetters::open(directory, limit)?);
     let groups = consumer_groups(&config);
     let (auditor, resends) = Auditor::new(&groups, broker.lanes(), settlement::GRACE);
-    let forwarder = Forwarder::new(outbox, broker.publisher_for(outbox), refused)?
+    let forwarder = Forwarder::new(&outbox, broker.publisher_for(&outbox), refused)?
         .audited(Arc::clone(&auditor), resends);
     let registry = frame.registry.sub_registry_with_prefix(PROGRAM.process);
     registry.register_collector(Box::new(outbox.clone()));
     registry.register_collector(Box::new(forwarder.forwarded()));
     registry.register_collector(Box::new(Arc::clone(&auditor)));
     let heartbeats = broker.heartbeats();
-    frame.stages.spawn("audit", |stop| auditor.run(heartbeats, stop));
-    let (outbox, forwarded) = (outbox.clone(), forwarder.forwarded());
+    frame.stages.spawn("audit", |stop| auditor.run(heartbeats, heard, stop));
+    let forwarded = forwarder.forwarded();
     let readiness = frame.readiness.clone();
     let telling = |stop| forward::tell_progress(outbox, forwarded, readiness, stop);
     frame.stages.spawn("progress", telling);
     Ok(forwarder)
+}
+
+/// Adds the part that hears this process' own beats, where the outbox itself is the broker's queue
+/// and nobody else beats on the bus.
+pub fn hear_own(frame: &mut Frame, collecting: &Collecting) {
+    let (mut events, heard) = (collecting.outbox.tap(), Arc::clone(&collecting.heard));
+    let hear = |stop: CancellationToken| async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok::<(), Cause>(()),
+                event = events.recv() => match event {
+                    Ok(event) if event.subject.kind() == Some(Kind::Heartbeats) => {
+                        heard.note(&event.payload);
+                    }
+                    // A beat that is missed is followed by the next.
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return Ok(()),
+                }
+            }
+        }
+    };
+    frame.stages.spawn("ear for heartbeats", hear);
 }
 
 /// Who must settle what is published.

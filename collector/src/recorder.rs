@@ -118,7 +118,7 @@ impl Recorder {
         if !recorded {
             self.meaning.unrecorded(endpoint.source);
         }
-        self.latest.show(Outcome {
+        let outcome = Outcome {
             server: Arc::clone(&endpoint.server),
             source: endpoint.source,
             virtual_proxy: endpoint.virtual_proxy.clone(),
@@ -131,7 +131,13 @@ impl Recorder {
                 message: failure.message.into(),
                 ticks: ended.ticks,
             }),
-        });
+        };
+        self.latest.show(&endpoint.key, outcome);
+    }
+
+    /// Tells those who watch what is polled from now on.
+    pub(crate) fn polls(&self, endpoints: &[Endpoint]) {
+        self.latest.polls(endpoints);
     }
 
     /// Tells what the outbox did not take, at the end of the program.

@@ -76,6 +76,7 @@ impl Roster {
     /// are told before their endpoint is polled again.
     pub(crate) async fn apply(&mut self, endpoints: Vec<Endpoint>) -> Changes {
         let mut changes = Changes::default();
+        self.site.recorder.polls(&endpoints);
         let wanted: BTreeSet<&str> = endpoints.iter().map(|one| one.key.as_str()).collect();
         let gone = self.members.keys().filter(|key| !wanted.contains(key.as_str()));
         for key in gone.cloned().collect::<Vec<_>>() {

@@ -63,6 +63,7 @@ impl Pipeline {
                 let listener = bind_mqtt(embedded)?;
                 collecting = program::collect(&mut frame, PROCESS, &outbox);
                 forwarded = None;
+                program::hear_own(&mut frame, &collecting);
                 heart::beat(&mut frame, &collecting, None, &writer_metrics);
                 start_writer(&mut frame, &outbox, embedded, &writer_metrics)?;
                 mqtt = listen_for_mqtt(&mut frame, &outbox, listener);
@@ -71,7 +72,7 @@ impl Pipeline {
                 let broker = broker.context("the broker has no driver")?;
                 let outbox = program::open_outbox(&frame.config).map_err(boxed)?;
                 collecting = program::collect(&mut frame, PROCESS, &outbox);
-                let forwarder = program::forwarder(&mut frame, &outbox, &broker);
+                let forwarder = program::forwarder(&mut frame, &collecting, &broker);
                 let forwarder = forwarder.map_err(boxed)?;
                 forwarded = Some(forwarder.forwarded());
                 heart::beat(&mut frame, &collecting, forwarded.clone(), &writer_metrics);
@@ -83,7 +84,8 @@ impl Pipeline {
         program::show(&mut frame, collector_pages, &collecting, forwarded);
         let readiness = frame.readiness.clone();
         let metrics = Arc::new(std::mem::take(&mut frame.registry));
-        let pages = status::router(Status { readiness, metrics });
+        let pages =
+            status::router(Status { readiness, metrics }).merge(std::mem::take(&mut frame.pages));
         frame.stages.spawn("pages", |stop| status::serve(listener, pages, stop));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

@@ -57,6 +57,8 @@ pub struct Frame {
     pub registry: Registry,
     /// Its parts, in the order in which they stop.
     pub stages: Stages,
+    /// Pages of its parts, beside those that every program has.
+    pub pages: axum::Router,
     /// What it has to tell of at its end, if it publishes from an outbox.
     pub outbox: Option<Outbox>,
 }
@@ -66,7 +68,8 @@ impl Frame {
     pub fn new(config: Arc<Config>, instance: Instance) -> Self {
         let (readiness, mut registry) = (Readiness::default(), Registry::default());
         registry.register_collector(Box::new(readiness.clone()));
-        Self { config, instance, readiness, registry, stages: Stages::default(), outbox: None }
+        let (stages, pages) = (Stages::default(), axum::Router::new());
+        Self { config, instance, readiness, registry, stages, pages, outbox: None }
     }
 
     /// Shows under the prefix of a part when certificates end, and warns before they do.
@@ -151,8 +154,8 @@ where
     let grace = config.shutdown_grace;
     let frame = Frame::new(config, instance);
     let frame = build(frame).await?;
-    let Frame { instance: _named, readiness, registry, mut stages, outbox, .. } = frame;
-    let pages = status::router(Status { readiness, metrics: Arc::new(registry) });
+    let Frame { instance: _named, readiness, registry, mut stages, pages, outbox, .. } = frame;
+    let pages = status::router(Status { readiness, metrics: Arc::new(registry) }).merge(pages);
     stages.spawn("pages", |stop| status::serve(listener, pages, stop));
     let (process, version) = (program.process, program.version);
     tracing::info!(process, version, instance = name, page = %format!("http://{address}/"), "Started.");

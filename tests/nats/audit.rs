@@ -58,7 +58,7 @@ impl House {
         let stop = CancellationToken::new();
         tokio::spawn(forwarder.run(stop.clone()));
         let heartbeats = program.nats.heartbeats();
-        tokio::spawn(Arc::clone(&auditor).run(heartbeats, stop.clone()));
+        tokio::spawn(Arc::clone(&auditor).run(heartbeats, Arc::default(), stop.clone()));
         let consumer = program.consumer();
         Self {
             server,

@@ -79,6 +79,12 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// The server's token in subjects; for app names, the repository's.
+    pub(crate) fn token(&self) -> &str {
+        // The key has it, and no token holds a slash.
+        self.key.split('/').nth(1).unwrap_or_default()
+    }
+
     /// The URL without its query, as logs and events show it.
     pub(crate) fn shown_url(&self) -> String {
         let mut url = self.url.clone();

@@ -1,19 +1,24 @@
-//! What the site said last: the newest answer of each endpoint, and every outcome as it comes.
+//! What the site said last: the newest answer of each endpoint, how each fares, and every outcome as
+//! it comes.
 //!
 //! Between the recorder and all who show the site: `/metrics`, the live page, state topics. It is
 //! bounded by the number of endpoints. An answer stays until the next one, however old it gets, so
 //! whoever shows it asks whether it is fresh.
 
+mod site;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::event::{Health, Server};
+use shared::event::{Health, Server, Source};
 use shared::timestamp::Timestamp;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use crate::endpoint::Endpoint;
 use crate::outcome::Outcome;
+pub use site::{EndpointState, FailingSince, LastPoll, ServerState};
 
 /// Intervals without an answer after which the last one tells nothing about the site any more.
 const FRESH_INTERVALS: u32 = 3;
@@ -24,12 +29,19 @@ const OUTCOMES: usize = 1_024;
 #[derive(Debug)]
 pub struct Latest {
     answers: Mutex<BTreeMap<String, LastAnswer>>,
+    roll: Mutex<site::Roll>,
     outcomes: broadcast::Sender<Outcome>,
+    changes: watch::Sender<u64>,
 }
 
 impl Default for Latest {
     fn default() -> Self {
-        Self { answers: Mutex::default(), outcomes: broadcast::Sender::new(OUTCOMES) }
+        Self {
+            answers: Mutex::default(),
+            roll: Mutex::default(),
+            outcomes: broadcast::Sender::new(OUTCOMES),
+            changes: watch::Sender::new(0),
+        }
     }
 }
 
@@ -104,9 +116,36 @@ impl Latest {
         answers
     }
 
+    /// The servers that are polled now, in the site's order, also those that never answered.
+    pub fn servers(&self) -> Vec<ServerState> {
+        site::servers(self.states())
+    }
+
+    /// The repository whose app names are extracted, where they are.
+    pub fn repository(&self) -> Option<EndpointState> {
+        let states = self.states().into_iter().map(|(_token, state)| state);
+        states.into_iter().find(|state| state.source == Source::AppNames)
+    }
+
+    /// Changes with every outcome, and when endpoints come or go.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn states(&self) -> Vec<(String, EndpointState)> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.roll.lock().unwrap_or_else(PoisonError::into_inner).states(&answers)
+    }
+
     /// Every outcome from now on. The answers are those of an outcome when it arrives.
     pub fn subscribe(&self) -> broadcast::Receiver<Outcome> {
         self.outcomes.subscribe()
+    }
+
+    /// These endpoints are polled from now on, and no others.
+    pub(crate) fn polls(&self, endpoints: &[Endpoint]) {
+        self.roll.lock().unwrap_or_else(PoisonError::into_inner).call(endpoints);
+        self.changed();
     }
 
     /// Takes an answer in the place of the endpoint's one before.
@@ -123,10 +162,16 @@ impl Latest {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
     }
 
-    /// Shows an outcome to those who watch.
-    pub(crate) fn show(&self, outcome: Outcome) {
+    /// Shows an outcome of an endpoint to those who watch.
+    pub(crate) fn show(&self, endpoint: &str, outcome: Outcome) {
+        self.roll.lock().unwrap_or_else(PoisonError::into_inner).note(endpoint, &outcome);
         // Nobody may be watching.
         let _watched = self.outcomes.send(outcome);
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 }
 

@@ -1,4 +1,27 @@
+use shared::event::Category;
+
 use super::*;
+use crate::endpoint::tests::health_endpoints;
+use crate::outcome::FailedOutcome;
+
+/// An endpoint of a key such as `sessions/sense1/default`.
+pub(crate) fn endpoint(key: &str) -> Endpoint {
+    let parts: Vec<&str> = key.split('/').collect();
+    let (source, virtual_proxy) = match &parts[..] {
+        ["health", _] => (Source::Health, None),
+        ["app-names", _] => (Source::AppNames, None),
+        ["sessions", _, "default"] => (Source::Sessions, Some("/".to_owned())),
+        ["sessions", _, proxy] => (Source::Sessions, Some(format!("/{proxy}"))),
+        _ => panic!("{key} is no key"),
+    };
+    let server = Server { name: parts[1].to_owned(), ..Server::default() };
+    let health = health_endpoints(1).remove(0);
+    Endpoint { key: key.to_owned(), source, virtual_proxy, server: Arc::new(server), ..health }
+}
+
+pub(crate) fn failed(category: Category) -> FailedOutcome {
+    FailedOutcome { category, message: "it failed".to_owned(), ticks: 1 }
+}
 
 pub(crate) fn sessions(server: &str, virtual_proxy: &str, session_count: u64) -> Said {
     let server = Server {

@@ -12,6 +12,7 @@ mod address;
 mod alarm;
 mod bus;
 mod client;
+mod heard;
 pub mod memory;
 mod monitor;
 mod parts;
@@ -30,6 +31,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use bus::{Bus, BusError, OutboxBus, PublisherBus};
+pub use heard::{Heard, HeardProgram};
 pub use parts::{HeartParts, Monitored};
 pub use vital::{Both, Vital};
 

@@ -18,6 +18,7 @@ use super::{Audit, Finding, Published};
 use crate::broker::HeartbeatSubscription;
 use crate::envelope::{Envelope, Place};
 use crate::event::{Event, Kind, NamedEvent, Publications};
+use crate::heartbeat::Heard;
 
 /// Two beats, in which a settlement is told, and the time in which NATS delivers again what a
 /// member that died had in hand; and as much again for a broker that is busy.
@@ -121,10 +122,11 @@ impl Auditor {
         Publications { held_from, refused, lost }
     }
 
-    /// Hears heartbeats until `stop`.
+    /// Hears heartbeats until `stop`, and lets `heard` know them too.
     pub async fn run(
         self: Arc<Self>,
         mut heartbeats: HeartbeatSubscription,
+        heard: Arc<Heard>,
         stop: CancellationToken,
     ) -> Result<(), std::convert::Infallible> {
         let mut looks = tokio::time::interval(self.look_every);
@@ -132,7 +134,10 @@ impl Auditor {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(heartbeat) = heartbeats.next() => self.hear(&heartbeat),
+                Some(heartbeat) = heartbeats.next() => {
+                    heard.note(&heartbeat);
+                    self.hear(&heartbeat);
+                }
                 _ = looks.tick() => self.look(),
             }
         }
