@@ -148,6 +148,22 @@ async fn a_real_prometheus_stores_what_the_site_served() {
         let counter = format!("prometheus_target_scrapes_{what}_total");
         assert_eq!(prometheus.own(&counter).await, Some(0.0), "{counter}");
     }
+    for (accept, kind, end) in [
+        ("text/plain", "text/plain; version=0.0.4; charset=utf-8", ""),
+        (
+            "application/openmetrics-text; version=1.0.0",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            "# EOF\n",
+        ),
+    ] {
+        let url = format!("http://127.0.0.1:{}/metrics", collector.port());
+        let asked = reqwest::Client::new().get(url).header("accept", accept);
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], kind);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("qliksense_poll_up{") && page.ends_with(end), "{page}");
+        assert_eq!(page.contains("# EOF"), !end.is_empty());
+    }
     let (_, page) = collector.page("/metrics").await.unwrap();
     promtool(Path::new("."), &["check", "metrics"], &page);
 }
