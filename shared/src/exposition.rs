@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(Form::OpenMetrics.of(openmetrics.clone()), openmetrics);
         assert_eq!(
             Form::Text.of(openmetrics),
-            r##"# HELP polls_total Ticks.
+            r#"# HELP polls_total Ticks.
 # TYPE polls_total counter
 polls_total 7
 # HELP program_info Who it is.
@@ -188,7 +188,7 @@ waits_seconds_bucket{le="+Inf"} 1
 # HELP named By name.
 # TYPE named gauge
 named{name="a \"b\"\n# TYPE c counter\\"} 3
-"##
+"#
         );
     }
 }
