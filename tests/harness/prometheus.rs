@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::patience::PATIENCE;
 use crate::process::{Process, free_port};
 
 /// A Prometheus server that scrapes; it ends with its handle.
@@ -58,7 +59,8 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let mut process = Process::start(&mut command, &directory.path().join("log"));
         process.listens(port).await;
-        Self { _directory: directory, _process: process, port, client: reqwest::Client::new() }
+        let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        Self { _directory: directory, _process: process, port, client }
     }
 
     /// The newest samples of all series that an expression selects; none while it is not ready.
