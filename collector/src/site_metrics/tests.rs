@@ -130,8 +130,8 @@ fn nothing_is_shown_before_the_first_poll_but_the_configuration() {
 
 #[test]
 fn a_missing_or_absurd_value_has_no_series() {
-    let said = EVENT.find("\"health\"").unwrap();
-    let nothing = format!("{}\"health\": {{}}}}", &EVENT[..said]);
+    let (before, _) = EVENT.split_once("\"health\"").unwrap();
+    let nothing = format!("{before}\"health\": {{}}}}");
     let page = page(&[sense(&nothing)], None);
     let engine: Vec<&str> = series(&page)
         .into_iter()
