@@ -14,6 +14,7 @@ pub mod config;
 
 pub mod backlog;
 pub mod backoff;
+pub mod exposition;
 pub mod heartbeat;
 pub mod instance;
 pub mod lifecycle;

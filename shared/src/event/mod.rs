@@ -9,6 +9,7 @@ mod health;
 mod heartbeat;
 mod number;
 mod sessions;
+mod started;
 
 use std::collections::BTreeMap;
 
