@@ -8,6 +8,8 @@ mod asyncapi;
 mod channels;
 mod examples;
 mod flat;
+mod golden;
+mod golden_programs;
 mod scalars;
 mod schemas;
 
