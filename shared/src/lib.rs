@@ -12,6 +12,9 @@ pub mod outbox;
 
 pub mod config;
 
+#[cfg(test)]
+mod contract;
+
 pub mod backlog;
 pub mod backoff;
 pub mod exposition;

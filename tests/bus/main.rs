@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod brokers;
+mod contract;
 mod poison;
 mod site;
 mod stories;

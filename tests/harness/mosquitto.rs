@@ -203,6 +203,15 @@ impl MqttSubscriber {
         lines.map(str::to_owned).collect()
     }
 
+    /// All that has come, with its topics. What takes back something retained is empty.
+    pub fn everything(&self) -> Vec<(String, String)> {
+        let printed = self.process.printed();
+        // The last line may not be whole.
+        let whole = printed.rsplit_once('\n').map_or("", |(whole, _rest)| whole);
+        let pairs = whole.lines().filter_map(|line| line.split_once(' '));
+        pairs.map(|(topic, payload)| (topic.to_owned(), payload.to_owned())).collect()
+    }
+
     /// Waits until something has come on a topic and it ends with `wanted`.
     pub async fn receives(&self, topic: &str, wanted: &str) {
         eventually(&format!("{wanted} on {topic}"), || async {

@@ -32,6 +32,9 @@ mod topics;
 
 use crate::config::Mqtt;
 
+#[cfg(test)]
+pub(crate) use self::{member_record::MemberRecord, publisher::Mark};
+
 pub use consumer::MqttConsumer;
 pub use courier::MqttCourier;
 pub use dead_letters::MqttDeadLetters;
