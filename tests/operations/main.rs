@@ -18,6 +18,7 @@ mod documents;
 mod log_lines;
 mod metrics;
 mod moving;
+mod node_red;
 mod prometheus;
 mod rotation;
 mod stack;
