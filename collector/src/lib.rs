@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod announcing;
 mod app_store;
 pub mod discovery;
 mod endpoint;
@@ -17,6 +18,7 @@ mod parts;
 mod permits;
 mod plan;
 mod poll;
+mod predecessor_topics;
 pub mod program;
 mod prometheus;
 mod recorder;
@@ -26,6 +28,7 @@ mod run;
 mod schedule;
 mod site_metrics;
 mod sources;
+pub mod state_topics;
 pub mod visit;
 mod vital;
 
@@ -37,4 +40,5 @@ pub use metrics::Metrics;
 pub use outcome::{Facts, FailedOutcome, Outcome};
 pub use pages::{PageError, Pages};
 pub use run::{CollectorContext, RunError, run};
+pub use sources::SessionList;
 pub use vital::CollectorVital;

@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::bare;
 use crate::site_metrics::SiteMetrics;
-use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
+use crate::{
+    CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages, announcing,
+};
 
 const PROGRAM: Program = Program {
     process: "collector",
@@ -47,6 +49,7 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let forwarder = forwarder(&mut frame, &collecting, &broker)?;
     let forwarded = forwarder.forwarded();
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
+    announcing::announce(&mut frame, &collecting, PROGRAM.process, None, Vec::new());
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
     show(&mut frame, pages, &collecting, Some(forwarded));
     frame.outbox = Some(outbox);
@@ -109,12 +112,14 @@ fn expiry(config: &Config, metrics: &Metrics) -> Expiry {
     let collector = &config.collector;
     let engines = collector.servers.iter();
     let engines = engines.map(|server| (server.name.clone(), bare(&server.host).to_owned()));
+    let home_assistant = collector.home_assistant.as_ref().and_then(|told| told.broker.as_ref());
     let repository = collector.app_names.iter();
     let repository = repository.map(|names| (names.host.clone(), names.host.clone()));
     Expiry::default()
         .site(collector.certificates.as_ref())
         .broker(config.broker.tls())
         .broker(collector.predecessor_topics.as_ref().map(|topics| &topics.tls))
+        .broker(home_assistant.map(|broker| &broker.tls))
         .servers(engines.chain(repository).collect(), metrics.presented())
 }
 

@@ -88,7 +88,7 @@ impl Recorder {
     }
 
     /// Records how a tick ended.
-    pub(crate) async fn record(&self, endpoint: &Endpoint, gap: &Gap, ended: Ended) {
+    pub(crate) async fn record(&self, endpoint: &Endpoint, gap: &Gap, mut ended: Ended) {
         let poll = Poll {
             scheduled: ended.scheduled,
             duration_ms: u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX),
@@ -96,10 +96,12 @@ impl Recorder {
             bytes: ended.bytes,
         };
         let observation = Observation { origin: &self.origin, time: ended.time };
+        let session_list = ended.result.as_mut().ok().and_then(|answer| answer.session_list.take());
         let (entries, result) = match self.entries(endpoint, observation, &poll, ended.result) {
             Ok((entries, facts, said)) => {
                 if let Some(said) = said {
                     let answer = LastAnswer::now(said, ended.time, endpoint.interval);
+                    let answer = answer.with_list(session_list);
                     self.latest.answered(&endpoint.key, answer);
                 }
                 (entries, Ok(facts))

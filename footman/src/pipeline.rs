@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use collector::announcing::{self, OwnListener};
 use collector::program::{self, Collecting};
 use shared::broker::Broker;
 use shared::broker::embedded::{EmbeddedConsumer, EmbeddedDeadLetters, Replays};
@@ -60,12 +61,13 @@ impl Pipeline {
             (None, Transport::Embedded(embedded)) => {
                 let outbox = open_queue(embedded)?;
                 // Before anything is polled, so that a port that is taken ends the program first.
-                let listener = bind_mqtt(embedded)?;
+                let listener = bind_mqtt(&frame.config, embedded)?;
                 collecting = program::collect(&mut frame, PROCESS, &outbox);
                 forwarded = None;
                 program::hear_own(&mut frame, &collecting);
                 heart::beat(&mut frame, &collecting, None, &writer_metrics);
                 start_writer(&mut frame, &outbox, embedded, &writer_metrics)?;
+                announce(&mut frame, &collecting, own_listener(listener.as_ref()));
                 mqtt = listen_for_mqtt(&mut frame, &outbox, listener);
             }
             (broker, _) => {
@@ -76,6 +78,7 @@ impl Pipeline {
                 let forwarder = forwarder.map_err(boxed)?;
                 forwarded = Some(forwarder.forwarded());
                 heart::beat(&mut frame, &collecting, forwarded.clone(), &writer_metrics);
+                announce(&mut frame, &collecting, None);
                 frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
                 writer::program::store(&mut frame, &broker, &writer_metrics);
                 mqtt = None;
@@ -196,18 +199,37 @@ enum MqttListener {}
 
 /// Takes the address at which MQTT clients may subscribe, if there is one.
 #[cfg(feature = "mqtt-listener")]
-fn bind_mqtt(embedded: &Embedded) -> anyhow::Result<Option<MqttListener>> {
-    Ok(embedded.mqtt_listener.map(MqttListener::bind).transpose()?)
+fn bind_mqtt(config: &Config, embedded: &Embedded) -> anyhow::Result<Option<MqttListener>> {
+    let Some(address) = embedded.mqtt_listener else { return Ok(None) };
+    let home_assistant = config.collector.home_assistant.as_ref();
+    let birth = home_assistant.map(|told| format!("{}/status", told.discovery_prefix));
+    Ok(Some(MqttListener::bind(address, birth)?))
 }
 
 #[cfg(not(feature = "mqtt-listener"))]
-fn bind_mqtt(embedded: &Embedded) -> anyhow::Result<Option<MqttListener>> {
+fn bind_mqtt(_config: &Config, embedded: &Embedded) -> anyhow::Result<Option<MqttListener>> {
     anyhow::ensure!(
         embedded.mqtt_listener.is_none(),
         "broker.embedded.mqttListener is set, but this program was built without the feature \
          mqtt-listener"
     );
     Ok(None)
+}
+
+/// Adds the parts that announce the latest of everything.
+fn announce(frame: &mut Frame, collecting: &Collecting, own: Option<OwnListener>) {
+    announcing::announce(frame, collecting, PROCESS, own, Vec::new());
+}
+
+/// By what this program is known to its own listener.
+#[cfg(feature = "mqtt-listener")]
+fn own_listener(listener: Option<&MqttListener>) -> Option<OwnListener> {
+    listener.map(MqttListener::own)
+}
+
+#[cfg(not(feature = "mqtt-listener"))]
+fn own_listener(_listener: Option<&MqttListener>) -> Option<OwnListener> {
+    None
 }
 
 /// Shows MQTT clients what the queue takes.

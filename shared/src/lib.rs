@@ -10,6 +10,7 @@ pub mod broker;
 
 pub mod outbox;
 
+pub mod announce;
 pub mod config;
 
 #[cfg(test)]

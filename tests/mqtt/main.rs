@@ -9,6 +9,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod announcing;
 mod consuming;
 mod dead_letters;
 mod forgetful;

@@ -14,7 +14,7 @@ const USER: &str = "footman";
 const PASSWORD: &str = "MARKER-right";
 
 /// Writes an authority and a certificate of it for `localhost`; gives the lines that use them.
-fn certificates(directory: &Path) -> String {
+pub(crate) fn certificates(directory: &Path) -> String {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

@@ -8,6 +8,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod announcing;
 mod audit;
 mod backwards;
 mod cluster;

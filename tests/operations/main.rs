@@ -23,4 +23,5 @@ mod prometheus;
 mod rotation;
 mod stack;
 mod supply_chain;
+mod topics;
 mod user_ids;

@@ -16,8 +16,11 @@ const DOCUMENTS: [&str; 2] =
     [include_str!("../../docs/operations.md"), include_str!("../../docs/prometheus.md")];
 /// What their names begin with.
 const PREFIXES: [&str; 4] = ["collector_", "footman_", "qliksense_", "writer_"];
-/// These exist with what they count or tell, or where discovery or TLS is on.
-const RARE: [&str; 7] = [
+/// These exist with what they count or tell, or where discovery, TLS or MQTT is on.
+const RARE: [&str; 10] = [
+    "collector_announcer_connected",
+    "collector_announcer_published_total",
+    "collector_announcer_dropped_total",
     "collector_rejected_fields_total",
     "collector_discovered_servers",
     "collector_discovery_last_success_timestamp_seconds",

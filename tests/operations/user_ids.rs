@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use integration_tests::influxd::Influxd;
+use integration_tests::mosquitto::Mosquitto;
 use integration_tests::nats::NatsServer;
 use integration_tests::patience::eventually;
 use integration_tests::programs::House;
 use serde_json::Value;
 use simulator::{ButlerSosOptions, Endpoint, Site, SiteConfig};
+
+use crate::topics::ear::Ear;
 
 const DATABASE: &str = "senseops";
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -43,9 +46,15 @@ struct Left {
 /// Runs collector and writer over NATS until sessions of both servers are stored.
 async fn run(site: &Site, settings: &str) -> Left {
     let (server, influxd) = (NatsServer::start().await, Influxd::start().await);
+    let mosquitto = Mosquitto::start().await;
+    let mut ear = Ear::at(mosquitto.port());
     let subscriber = server.client().await;
     let mut events = subscriber.subscribe("qliksense.>").await.unwrap();
     subscriber.flush().await.unwrap();
+    let predecessor = format!(
+        "mqttConfig: {{enable: true, brokerHost: 127.0.0.1, brokerPort: {}, baseTopic: b/}}",
+        mosquitto.port()
+    );
     let house = House::new(|directory| {
         std::fs::write(directory.join("user-id-key"), "0123456789abcdef0123456789abcdef\n")
             .unwrap();
@@ -65,6 +74,7 @@ async fn run(site: &Site, settings: &str) -> Left {
             more,
             ..ButlerSosOptions::default()
         })
+        .replace("mqttConfig: {enable: false}", &predecessor)
     });
     let mut footman = house.footman();
     footman.start().await;
@@ -74,6 +84,7 @@ async fn run(site: &Site, settings: &str) -> Left {
         (servers.len() == site.servers().len()).then_some(rows)
     })
     .await;
+    hears_sessions(&mut ear, site).await;
     let mut published = Vec::new();
     let mut event = Value::Null;
     while let Ok(Some(message)) =
@@ -107,9 +118,20 @@ async fn run(site: &Site, settings: &str) -> Left {
         ("the disk of InfluxDB", files(influxd.directory())),
         ("the answers of InfluxDB", stored.to_lowercase()),
         ("what subscribers got", String::from_utf8_lossy(&published).to_lowercase()),
+        ("the topics of the predecessor", ear.everything().to_lowercase()),
         (PAGES, pages.to_lowercase()),
     ];
     Left { places, details, event }
+}
+
+/// Waits until the sessions of every server were on the predecessor's topics.
+async fn hears_sessions(ear: &mut Ear, site: &Site) {
+    for server in site.servers() {
+        let prefix = format!("b/{}/usersession", server.address());
+        let has_sessions =
+            |topic: &str, said: &[u8]| (topic.starts_with(&prefix) && said != b"[]").then_some(());
+        ear.until("sessions on the predecessor's topics", has_sessions).await;
+    }
 }
 
 /// What all files below a directory hold, in lower case, without the zeros of room kept free.

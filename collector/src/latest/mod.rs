@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::outcome::Outcome;
+use crate::sources::SessionList;
 pub use site::{EndpointState, FailingSince, LastPoll, ServerState};
 
 /// Intervals without an answer after which the last one tells nothing about the site any more.
@@ -54,6 +55,8 @@ pub struct LastAnswer {
     pub time: Timestamp,
     /// Time between two polls of the endpoint.
     pub interval: Duration,
+    /// The sessions as the predecessor's topics tell them; none where these are not published.
+    pub session_list: Option<SessionList>,
     /// When the answer was read, on the clock that never jumps.
     answered: Instant,
 }
@@ -87,7 +90,12 @@ pub struct SessionTotals {
 impl LastAnswer {
     /// An answer that was read just now.
     pub(crate) fn now(said: Said, time: Timestamp, interval: Duration) -> Self {
-        Self { said, time, interval, answered: Instant::now() }
+        Self { said, time, interval, session_list: None, answered: Instant::now() }
+    }
+
+    /// The same with the sessions as text.
+    pub(crate) fn with_list(self, session_list: Option<SessionList>) -> Self {
+        Self { session_list, ..self }
     }
 
     /// Time since the answer was read.

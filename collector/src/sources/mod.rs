@@ -9,6 +9,7 @@ mod health;
 pub(crate) mod lenient;
 mod pseudonym;
 pub(crate) mod request;
+mod session_list;
 mod sessions;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 pub(crate) use app_names::ListedApp;
 pub(crate) use events::{Observation, TooLarge};
+pub use session_list::SessionList;
 
 use crate::app_store::AppStore;
 use crate::endpoint::Endpoint;
@@ -50,6 +52,8 @@ pub(crate) fn limit(source: Source) -> usize {
 pub(crate) struct Meaning {
     apps: AppStore,
     privacy: Privacy,
+    /// Whether session lists are kept as text.
+    keeps_lists: bool,
 }
 
 /// What one answer said.
@@ -61,6 +65,8 @@ pub(crate) struct Answer {
     pub(crate) facts: Facts,
     /// Members that were dropped.
     pub(crate) rejected: u64,
+    /// The session list as text, where it is wanted.
+    pub(crate) session_list: Option<SessionList>,
 }
 
 /// What is published of an answer, before it is cut into parts.
@@ -76,7 +82,14 @@ pub(crate) enum Content {
 
 impl Meaning {
     pub(crate) fn new(excluded: &[ExcludedUser], user_ids: &UserIds) -> Self {
-        Self { apps: AppStore::default(), privacy: Privacy::new(excluded, user_ids) }
+        let privacy = Privacy::new(excluded, user_ids);
+        Self { apps: AppStore::default(), privacy, keeps_lists: false }
+    }
+
+    /// Keeps session lists as text too, for the predecessor's topics.
+    pub(crate) fn keeping_lists(mut self, keeps_lists: bool) -> Self {
+        self.keeps_lists = keeps_lists;
+        self
     }
 
     /// Reads an answer.
@@ -93,7 +106,7 @@ impl Meaning {
                     saturated: health.saturated,
                 };
                 let content = Content::Health(Box::new(events::HealthContent { health, apps }));
-                Answer { content, facts, rejected: rejected.0 }
+                Answer { content, facts, rejected: rejected.0, session_list: None }
             }),
             Source::Sessions => sessions::decode(body).map_err(unusable).map(|(all, rejected)| {
                 let published = self.privacy.apply(all);
@@ -101,13 +114,17 @@ impl Meaning {
                     sessions: published.session_count,
                     users: published.user_count,
                 };
-                Answer { content: Content::Sessions(published), facts, rejected: rejected.0 }
+                let session_list =
+                    self.keeps_lists.then(|| session_list::list(body, &self.privacy)).flatten();
+                let content = Content::Sessions(published);
+                Answer { content, facts, rejected: rejected.0, session_list }
             }),
             Source::AppNames => app_names::decode(body).map_err(unusable).map(|(all, rejected)| {
                 let apps = all.len();
                 let extraction = self.apps.extract(all, Instant::now());
                 let facts = Facts::AppNames { apps, changed: changes(&extraction) };
-                Answer { content: Content::AppNames(extraction), facts, rejected: rejected.0 }
+                let content = Content::AppNames(extraction);
+                Answer { content, facts, rejected: rejected.0, session_list: None }
             }),
         }
     }

@@ -63,14 +63,14 @@ enum Ids {
 }
 
 /// The same for the users of one poll, which are hashed with one key.
-enum Naming {
+pub(super) enum Naming {
     Clear,
     Hashed(Arc<Key>),
     Dropped,
 }
 
 impl Naming {
-    fn id(&self, login: &Login) -> Option<String> {
+    pub(super) fn id(&self, login: &Login) -> Option<String> {
         match self {
             Self::Clear => Some(login.user_id.clone()),
             Self::Hashed(key) => Some(key.name(&login.directory, &login.user_id)),
@@ -117,7 +117,7 @@ impl Privacy {
         Self { excluded, ids }
     }
 
-    fn naming(&self) -> Naming {
+    pub(super) fn naming(&self) -> Naming {
         match &self.ids {
             Ids::Clear => Naming::Clear,
             Ids::Hashed(pseudonyms) => Naming::Hashed(pseudonyms.key()),
@@ -162,7 +162,7 @@ impl Privacy {
         }
     }
 
-    fn excludes(&self, login: &Login) -> bool {
+    pub(super) fn excludes(&self, login: &Login) -> bool {
         // Qlik Sense takes names in any case, so a user may appear in several.
         !self.excluded.is_empty()
             && self

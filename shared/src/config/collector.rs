@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::broker::Broker;
 use super::certificates::{self, Certificates};
 use super::heartbeat::{self, Heartbeat, UptimeMonitor};
 use super::pages::{self, CollectorHttp, Prometheus};
@@ -132,7 +133,11 @@ const USER_IDS: [(&str, UserIdsWord); 3] =
     [("clear", UserIdsWord::Clear), ("hmac", UserIdsWord::Hmac), ("drop", UserIdsWord::Drop)];
 
 /// Reads the section `collector` and all that the collector obeys elsewhere.
-pub(super) fn read(root: &Section<'_>, uptime_monitor: Option<UptimeMonitor>) -> Collector {
+pub(super) fn read(
+    root: &Section<'_>,
+    broker: &Broker,
+    uptime_monitor: Option<UptimeMonitor>,
+) -> Collector {
     let own = root.own_section("collector");
     let instance = own.optional_text("instance");
     let poll_timeout =
@@ -173,7 +178,7 @@ pub(super) fn read(root: &Section<'_>, uptime_monitor: Option<UptimeMonitor>) ->
             root.section("mqttConfig"),
             own.own_section("predecessorTopics"),
         ),
-        home_assistant: read_home_assistant(own.own_section("homeAssistant")),
+        home_assistant: read_home_assistant(own.own_section("homeAssistant"), broker),
         user_ids: read_user_ids(&own),
         http: pages::read_collector(own.own_section("http")),
         uptime_monitor,

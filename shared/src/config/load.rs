@@ -145,7 +145,7 @@ fn read(reader: &Reader<'_>, table: Option<&Map<String, Value>>) -> Config {
     let broker = broker::read(root.own_section("broker"));
     let (uptime_monitor, memory_usage_instance) =
         heartbeat::read_uptime_monitor(root.section("uptimeMonitor"));
-    let collector = collector::read(&root, uptime_monitor);
+    let collector = collector::read(&root, &broker, uptime_monitor);
     let names = collector.app_names.is_some();
     let writer = writer::read(&root, &broker, names, memory_usage_instance);
     not_done::read(&root);
@@ -156,11 +156,6 @@ fn read(reader: &Reader<'_>, table: Option<&Map<String, Value>>) -> Config {
         let what = "every program beats this one URL, so a dead program stays hidden; \
                     put %7Bprocess%7D into it, or give collector and writer their own heartbeat";
         root.warn("heartbeat", what);
-    }
-    if config.home_assistant_is_not_heard() {
-        let what = "nobody can subscribe to the embedded broker: broker.embedded.mqttListener is \
-                    null, and Home Assistant hears nothing";
-        root.warn("collector", what);
     }
     advice::read(&root, &config);
     root.finish_with_warnings();

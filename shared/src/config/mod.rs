@@ -50,7 +50,7 @@ pub use pages::{CollectorHttp, Prometheus, WriterHttp};
 pub use polling::{AppNames, Discovery, ExcludedUser, Sessions};
 pub use problem::{ConfigError, Place, Problem};
 pub use servers::{Naming, Server, ServerSessions, ServerTls, Verify};
-pub use topics::{HomeAssistant, HomeAssistantDiscovery, PredecessorTopics};
+pub use topics::{HomeAssistant, HomeAssistantBroker, HomeAssistantDiscovery, PredecessorTopics};
 pub use used_file::UsedFile;
 pub use writer::{Batch, IncludeFields, Writer};
 
@@ -90,15 +90,6 @@ impl Config {
     /// Says whether collector and writer must share a process, as the embedded broker demands.
     pub fn needs_one_process(&self) -> bool {
         matches!(self.broker.transport, Transport::Embedded(_))
-    }
-
-    /// Says whether messages for Home Assistant go where nobody can subscribe.
-    fn home_assistant_is_not_heard(&self) -> bool {
-        let is_closed = matches!(
-            &self.broker.transport,
-            Transport::Embedded(embedded) if embedded.mqtt_listener.is_none()
-        );
-        is_closed && self.collector.home_assistant.is_some()
     }
 
     /// Says whether several programs beat one heartbeat URL, which hides that one of them is dead.

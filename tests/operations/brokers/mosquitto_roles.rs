@@ -27,7 +27,7 @@ const SUBSCRIBER: &[&str] = &["subscriber"];
 const READERS: &[&str] = &["writer", "subscriber"];
 const NOBODY: &[&str] = &[];
 
-const TOPICS: [Row; 22] = [
+const TOPICS: [Row; 23] = [
     ("qliksense/v1/health/sense1", COLLECTOR, READERS),
     ("qliksense/v1/sessions/sense1/default", COLLECTOR, READERS),
     ("qliksense/v1/app-names/sense1", COLLECTOR, READERS),
@@ -44,7 +44,8 @@ const TOPICS: [Row; 22] = [
     ("qliksense/v1/dead-letters/influxdb/event", WRITER, WRITER),
     ("qliksense/v1/dead-letters/other/event", NOBODY, NOBODY),
     ("qliksense/v1/replay/health/sense1", WRITER, WRITER),
-    ("qliksense/v1/state/sense1", COLLECTOR, SUBSCRIBER),
+    ("qliksense/v1/state/sense1", COLLECTOR, &["collector", "subscriber"]),
+    ("qliksense/v1/programs/writer/host", COLLECTOR, &["collector", "subscriber"]),
     ("homeassistant/device/sense1/config", COLLECTOR, SUBSCRIBER),
     ("homeassistant/status", &["collector", "subscriber"], &["collector", "subscriber"]),
     ("qliksense/v2/health/sense1", NOBODY, NOBODY),

@@ -19,7 +19,7 @@ const SUBSCRIBER: &[&str] = &["subscriber"];
 const PROGRAMS: &[&str] = &["collector", "writer"];
 const NOBODY: &[&str] = &[];
 
-const PUBLISH: [Row; 54] = [
+const PUBLISH: [Row; 57] = [
     ("qliksense.v1.health.sense1", COLLECTOR),
     ("qliksense.v1.sessions.sense1.default", COLLECTOR),
     ("qliksense.v1.app-names.sense1", COLLECTOR),
@@ -31,6 +31,9 @@ const PUBLISH: [Row; 54] = [
     ("qliksense.v1.dead-letters.influxdb.event", WRITER),
     ("qliksense.v1.dead-letters.other.event", NOBODY),
     ("qliksense.v1.state.sense1", COLLECTOR),
+    ("qliksense.v1.programs.writer.host", COLLECTOR),
+    ("qliksense.v1.status.collector.host", COLLECTOR),
+    ("qliksense.v1.status.writer.host", NOBODY),
     ("homeassistant.device.sense1.config", COLLECTOR),
     ("homeassistant.status", &["collector", "subscriber"]),
     ("qliksense.v2.health.sense1", NOBODY),
@@ -79,13 +82,15 @@ const PUBLISH: [Row; 54] = [
 
 const EVENTS: &[&str] = SUBSCRIBER;
 
-const SUBSCRIBE: [Row; 24] = [
+const SUBSCRIBE: [Row; 26] = [
     ("qliksense.v1.health.>", EVENTS),
     ("qliksense.v1.sessions.>", EVENTS),
     ("qliksense.v1.app-names.>", EVENTS),
     ("qliksense.v1.failed-polls.>", EVENTS),
     ("qliksense.v1.heartbeats.>", &["collector", "subscriber"]),
-    ("qliksense.v1.state.>", SUBSCRIBER),
+    ("qliksense.v1.state.>", &["collector", "subscriber"]),
+    ("qliksense.v1.programs.>", &["collector", "subscriber"]),
+    ("qliksense.v1.status.>", SUBSCRIBER),
     ("homeassistant.>", SUBSCRIBER),
     ("homeassistant.status", &["collector", "subscriber"]),
     ("qliksense.v1.dead-letters.>", NOBODY),

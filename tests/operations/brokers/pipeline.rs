@@ -166,6 +166,17 @@ async fn over_mosquitto(file: &str) {
     for writer in &writers {
         writer.ready().await;
     }
+    // Of the latest of everything, too, the broker takes all and tells what is there.
+    eventually("the state topics' broker", || async {
+        let connected = collector.metric("collector_announcer_connected").await;
+        let published = collector.metric("collector_announcer_published_total").await;
+        (connected == Some(1.0) && published > Some(2.0)).then_some(())
+    })
+    .await;
+    let mut state = Client::of(&shipped, "subscriber").await;
+    assert!(state.subscribe("qliksense/v1/state/+").await);
+    assert!(state.receive().await.starts_with("qliksense/v1/state/sense"));
+    assert!(!collector.printed().contains("refuses a subscription"), "{}", collector.printed());
     let mut subscriber = Client::of(&shipped, "subscriber").await;
     assert!(subscriber.subscribe("qliksense/v1/health/+").await);
     assert!(subscriber.receive().await.starts_with("qliksense/v1/health/sense"));

@@ -1,16 +1,15 @@
 //! Where the broker is, and the options that every connection to it has in common.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rumqttc::NetworkOptions;
 use rumqttc::v5::MqttOptions;
-use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
-use rustls::ClientConfig;
 
 use super::failure::Failure;
-use crate::config::{Mqtt, Tls};
+use super::transport::TlsOfBroker;
+use crate::config::Mqtt;
 use crate::secret::Secret;
-use crate::tls::client_config_of;
 
 /// The port of MQTT.
 const PORT: u16 = 1883;
@@ -42,18 +41,9 @@ pub(super) struct Endpoint {
     password: Option<Secret>,
 }
 
-/// The files of TLS, and the configuration made of them as soon as they could be used; it looks at
-/// them again with each handshake.
-#[derive(Debug)]
-struct TlsOfBroker {
-    files: Tls,
-    config: OnceLock<Arc<ClientConfig>>,
-}
-
 impl Endpoint {
     pub(super) fn new(broker: &Mqtt) -> Self {
-        let tls = (broker.url.scheme() == "mqtts")
-            .then(|| Arc::new(TlsOfBroker { files: broker.tls.clone(), config: OnceLock::new() }));
+        let tls = (broker.url.scheme() == "mqtts").then(|| TlsOfBroker::new(&broker.tls));
         let default_port = if tls.is_some() { TLS_PORT } else { PORT };
         Self {
             host: broker.url.host_str().unwrap_or_default().to_owned(),
@@ -90,24 +80,10 @@ impl Endpoint {
             options.set_credentials(username, password);
         }
         if let Some(tls) = &self.tls {
-            options.set_transport(transport(tls).await?);
+            options.set_transport(tls.transport().await.map_err(Failure::new)?);
         }
         Ok(options)
     }
-}
-
-async fn transport(tls: &Arc<TlsOfBroker>) -> Result<Transport, Failure> {
-    let tls = Arc::clone(tls);
-    let loaded = tokio::task::spawn_blocking(move || match tls.config.get() {
-        Some(config) => Ok(Arc::clone(config)),
-        None => client_config_of(&tls.files)
-            .map(|config| Arc::clone(tls.config.get_or_init(|| Arc::new(config)))),
-    });
-    let config = loaded
-        .await
-        .map_err(|ended| Failure::new(ended.to_string()))?
-        .map_err(|error| Failure::new(error.to_string()))?;
-    Ok(Transport::tls_with_config(TlsConfiguration::Rustls(config)))
 }
 
 #[cfg(test)]
@@ -115,6 +91,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::config::Tls;
 
     fn endpoint(url: &str) -> Endpoint {
         Endpoint::new(&Mqtt {

@@ -29,6 +29,7 @@ mod slot_record;
 mod subscribed;
 pub(super) mod subscription;
 mod topics;
+pub(crate) mod transport;
 
 use crate::config::Mqtt;
 

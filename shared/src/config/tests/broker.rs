@@ -121,10 +121,54 @@ fn a_password_in_a_url_is_a_mistake_that_is_not_repeated() {
 fn odd_brokers_are_warned_of() {
     let tls = "broker: {type: mqtt, mqtt: {tls: {ca: root.pem}}}\n";
     assert!(warnings(&site_with(tls))[0].starts_with("broker.mqtt.tls: has no effect"));
-    let closed = "collector: {homeAssistant: {enable: true}}\n";
-    assert!(warnings(&site_with(closed))[0].contains("mqttListener"));
     let group = "broker: {type: mqtt}\nwriter: {consumerGroup: second}\n";
     assert!(warnings(&site_with(group))[0].starts_with("writer.consumerGroup: "));
+}
+
+#[test]
+fn home_assistant_needs_an_mqtt_broker() {
+    let on = |rest: &str| format!("collector: {{homeAssistant: {{enable: true{rest}}}}}\n");
+    let nats = |rest: &str| site_with(&format!("broker: {{type: nats}}\n{}", on(rest)));
+    let [missing] = &mistakes(&nats(", url: null"))[..] else { panic!("one mistake") };
+    assert!(missing.starts_with("collector.homeAssistant.url: is missing"), "{missing}");
+    assert!(warnings(&nats(", url: 'mqtt://127.0.0.1:1883'")).is_empty());
+    assert!(warnings(&site_with(&format!("broker: {{type: mqtt}}\n{}", on("")))).is_empty());
+    let closed = warnings(&site_with(&on("")));
+    assert!(closed[0].starts_with("collector.homeAssistant.url: is null"), "{closed:?}");
+    let open = "broker: {embedded: {mqttListener: '127.0.0.1:1883'}}\n";
+    assert!(warnings(&site_with(&format!("{open}{}", on("")))).is_empty());
+}
+
+#[test]
+fn home_assistants_broker_is_read_with_its_own_keys() {
+    let of = |keys: &str| site_with(&format!("collector: {{homeAssistant: {{{keys}}}}}\n"));
+    let url = "enable: true, url: 'mqtts://ha.example'";
+    let text = of(&format!("{url}, username: me, password: MARKER, tls: {{ca: root.pem}}"));
+    let found = Folder::new().read(&text, &[]).unwrap().config.collector.home_assistant.unwrap();
+    let broker = found.broker.unwrap();
+    assert_eq!(
+        (broker.url.as_str(), broker.username.as_deref()),
+        ("mqtts://ha.example", Some("me"))
+    );
+    assert_eq!(broker.password.unwrap().expose(), "MARKER");
+    assert!(broker.tls.ca.is_some() && found.discovery_prefix == "homeassistant");
+    for (keys, told) in [
+        ("enable: true, url: 'http://a'", "url: \"http://a\" is no such URL"),
+        ("enable: true, url: 'mqtt://a', password: x", "username: is missing: a password needs"),
+        ("enable: true, url: 'mqtt://a', discoveryPrefix: ''", "discoveryPrefix: \"\" is not"),
+        ("enable: true, url: 'mqtt://a', discoveryPrefix: a/", "discoveryPrefix: \"a/\" is not"),
+        ("enable: true, url: 'mqtt://a', discoveryPrefix: a+", "discoveryPrefix: \"a+\" is not"),
+    ] {
+        let [mistake] = &mistakes(&of(keys))[..] else { panic!("one mistake of {keys}") };
+        assert!(mistake.starts_with(&format!("collector.homeAssistant.{told}")), "{mistake}");
+    }
+    let odd = warnings(&of("enable: true, url: 'mqtt://a', tls: {ca: root.pem}"));
+    assert!(odd[0].starts_with("collector.homeAssistant.tls: has no effect"), "{odd:?}");
+    let odd = warnings(&site_with(
+        "broker: {type: mqtt}\ncollector: {homeAssistant: {enable: true, username: me}}\n",
+    ));
+    assert!(odd[0].starts_with("collector.homeAssistant.username: has no effect"), "{odd:?}");
+    assert!(warnings(&of("url: 'http://a', password: x, discovery: devices")).is_empty());
 }
 
 #[test]

@@ -65,6 +65,10 @@ fn the_reference_loads() {
 fn the_reference_is_right_with_everything_enabled_too() {
     let enabled = REFERENCE.replace("enable: false", "enable: true");
     let enabled = enabled.replace("Extract: false", "Extract: true");
+    // Home Assistant speaks no NATS.
+    let (before, after) = enabled.split_once("discoveryPrefix").unwrap();
+    let after = after.replacen("url: null", "url: mqtt://127.0.0.1:1883", 1);
+    let enabled = format!("{before}discoveryPrefix{after}");
     for (kind, version) in [("embedded", 1), ("nats", 2), ("mqtt", 3)] {
         let text = enabled
             .replace("type: embedded", &format!("type: {kind}"))

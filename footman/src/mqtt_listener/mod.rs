@@ -1,24 +1,32 @@
 //! Lets MQTT clients subscribe to the embedded broker.
 //!
-//! Every committed event is shown to the subscribers that are there; nothing is kept for those who
-//! are not, and nothing that a client publishes is taken: the queue is the outbox alone.
+//! Every committed event is shown to the subscribers that are there, and nothing of it is kept for
+//! those who are not: the queue is the outbox alone. What this program itself announces is retained.
+//! Of what a client publishes nothing is taken, but for Home Assistant's birth and will.
+
+mod retained;
+mod rights;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use async_trait::async_trait;
+use collector::announcing::OwnListener;
 use rmqtt::codec::types::Publish as Packet;
 use rmqtt::context::ServerContext;
-use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType, Type};
+use rmqtt::hook::Type;
 use rmqtt::net::Builder;
 use rmqtt::server::MqttServer;
-use rmqtt::types::{From as Sender, Id, PublishAclResult, QoS};
+use rmqtt::types::{From as Sender, Id, QoS};
 use shared::outbox::Stored;
+use shared::secret::Secret;
 use thiserror::Error;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
+
+use retained::Retained;
+use rights::Rights;
 
 /// The largest packet: an event and its topic.
 const MAX_PACKET_BYTES: u32 = 1 << 20;
@@ -46,6 +54,10 @@ pub struct MqttListenerError {
 pub struct MqttListener {
     address: SocketAddr,
     listener: rmqtt::net::Listener,
+    /// By which it knows this program among its clients.
+    password: Secret,
+    /// What clients may publish.
+    birth: Option<String>,
 }
 
 impl std::fmt::Debug for MqttListener {
@@ -55,8 +67,8 @@ impl std::fmt::Debug for MqttListener {
 }
 
 impl MqttListener {
-    /// Takes the address; port 0 takes any.
-    pub fn bind(wanted: SocketAddr) -> Result<Self, MqttListenerError> {
+    /// Takes the address; port 0 takes any. Clients may publish to the topic `birth` alone.
+    pub fn bind(wanted: SocketAddr, birth: Option<String>) -> Result<Self, MqttListenerError> {
         let failed =
             |error: rmqtt::Error| MqttListenerError { address: wanted, why: error.to_string() };
         let listener = Builder::new()
@@ -72,12 +84,18 @@ impl MqttListener {
             .and_then(rmqtt::net::Listener::tcp)
             .map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { address, listener })
+        let password = format!("{:032x}", rand::random::<u128>());
+        Ok(Self { address, listener, password: Secret::new(password), birth })
     }
 
     /// The address taken.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What this program connects with, to announce.
+    pub fn own(&self) -> OwnListener {
+        OwnListener { address: self.address, password: self.password.clone() }
     }
 
     /// Shows every event of the tap until shutdown.
@@ -88,8 +106,11 @@ impl MqttListener {
     ) -> rmqtt::Result<()> {
         let context = ServerContext::new().build().await;
         let hooks = context.extends.hook_mgr().register();
-        hooks.add(Type::MessagePublishCheckAcl, Box::new(SubscribersOnly)).await;
+        let rights = Rights::new(self.password, self.birth);
+        hooks.add(Type::MessagePublish, Box::new(rights.clone())).await;
+        hooks.add(Type::MessagePublishCheckAcl, Box::new(rights)).await;
         hooks.start().await;
+        *context.extends.retain_mut().await = Box::new(Retained::default());
         let server = MqttServer::new(context.clone()).listener(self.listener).build();
         let sender = Sender::from_system(Id::new(NODE, LISTENER, None, None, SENDER.into(), None));
         let show = async {
@@ -127,18 +148,5 @@ async fn show(context: &ServerContext, sender: &Sender, event: Stored) {
     let shown = context.extends.shared().await.forwards(None, sender.clone(), packet.into()).await;
     if let Err((_, missed)) = shown {
         tracing::debug!(subscribers = missed.len(), "MQTT subscribers missed an event.");
-    }
-}
-
-/// Refuses what clients publish.
-struct SubscribersOnly;
-
-#[async_trait]
-#[expect(elided_lifetimes_in_paths, reason = "the trait's own signature elides it")]
-impl Handler for SubscribersOnly {
-    async fn hook(&self, _parameter: &Parameter, _before: Option<HookResult>) -> ReturnType {
-        let refused =
-            PublishAclResult::rejected(false, Some("this broker is for subscribers".into()));
-        (false, Some(HookResult::PublishAclResult(refused)))
     }
 }
