@@ -19,7 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::bare;
-use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
+use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages, page};
 
 const PROGRAM: Program = Program {
     process: "collector",
@@ -47,7 +47,9 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let forwarded = forwarder.forwarded();
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
+    let vital = CollectorVital::new(&config, &collecting, Some(Arc::clone(&forwarded)));
     show(&mut frame, pages, &collecting, Some(forwarded));
+    page::add(&mut frame, PROGRAM.process, &collecting, vital);
     frame.outbox = Some(outbox);
     Ok(frame)
 }

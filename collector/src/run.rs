@@ -223,7 +223,7 @@ fn meaning(config: &Config) -> Meaning {
     let excluded = sessions.map_or(&[][..], |sessions| &sessions.exclude);
     // User names occur in sessions alone.
     let user_ids = sessions.map_or(&UserIds::Drop, |_| &config.collector.user_ids);
-    Meaning::new(excluded, user_ids)
+    Meaning::new(excluded, user_ids).showing_users(config.collector.http.show_users)
 }
 
 fn client_settings(config: &Config, endpoints: &[Endpoint], metrics: &Metrics) -> ClientSettings {
