@@ -93,19 +93,23 @@
     if (link.getAttribute("href") !== wanted) link.setAttribute("href", wanted);
   }
 
+  function span(seconds) {
+    if (seconds < 120) return `${Math.max(0, Math.floor(seconds))} s`;
+    if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+    if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
+    return `${Math.floor(seconds / 86400)} days`;
+  }
+
   function ago(seconds) {
-    if (seconds < 2) return "now";
-    if (seconds < 120) return `${Math.floor(seconds)} s ago`;
-    if (seconds < 7200) return `${Math.floor(seconds / 60)} min ago`;
-    if (seconds < 172800) return `${Math.floor(seconds / 3600)} h ago`;
-    return `${Math.floor(seconds / 86400)} days ago`;
+    return seconds < 2 ? "now" : `${span(seconds)} ago`;
   }
 
   function tellTimes() {
     const now = Date.now() + ahead;
     for (const time of document.querySelectorAll("time")) {
       const moment = Date.parse(time.dateTime);
-      const text = ago((now - moment) / 1000);
+      const seconds = (now - moment) / 1000;
+      const text = time.className === "since" ? `for ${span(seconds)}` : ago(seconds);
       if (time.textContent !== text) time.textContent = text;
       if (!time.title || time.dataset.of !== time.dateTime) {
         time.title = new Date(moment).toLocaleString();

@@ -120,6 +120,12 @@ fn moment(html: &mut Html, moment: Timestamp, now: Timestamp) {
     html.text(numbers::clock(moment, now)).raw("</time>");
 }
 
+/// Since when something lasts, which scripts turn into how long.
+fn since(html: &mut Html, moment: Timestamp, now: Timestamp) {
+    html.raw("<time class=\"since\" datetime=\"").text(moment.to_seconds()).raw("\">since ");
+    html.text(numbers::clock(moment, now)).raw("</time>");
+}
+
 const HEAD: &str = "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
 <meta name=\"color-scheme\" content=\"light dark\">
 <link rel=\"stylesheet\" href=\"assets/page.css\">

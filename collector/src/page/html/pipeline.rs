@@ -4,8 +4,11 @@ use shared::timestamp::Timestamp;
 
 use super::escape::Html;
 use super::numbers::{UNKNOWN, count, span};
-use super::{mark, moment};
+use super::{mark, moment, since};
 use crate::page::state::{Level, PageState, Pipeline, ProgramRow};
+
+/// Fewer events come and go at any time.
+const WORTH_AN_ESTIMATE: u64 = 100;
 
 /// The figures from polls to InfluxDB.
 pub(super) fn flow(html: &mut Html, flow: &Pipeline) {
@@ -16,7 +19,9 @@ pub(super) fn flow(html: &mut Html, flow: &Pipeline) {
     figure(html, "Published", flow.published, None, Level::Good);
     figure(html, "Confirmed", flow.confirmed, None, Level::Good);
     let left = |waiting: Option<u64>, seconds: Option<u64>| match (waiting, seconds) {
-        (Some(1..), Some(seconds)) => Some(format!("about {} to go", span(seconds))),
+        (Some(WORTH_AN_ESTIMATE..), Some(seconds)) => {
+            Some(format!("about {} to go", span(seconds)))
+        }
         _ => None,
     };
     let outbox = left(flow.outbox, flow.outbox_seconds_left);
@@ -79,8 +84,8 @@ pub(super) fn needs(html: &mut Html, state: &PageState) {
         html.raw("<span><b>app names</b> of ").text(&repository.host).raw(" ");
         match (&repository.failing, repository.last_poll) {
             (Some(trouble), _) => {
-                html.raw("<span class=\"word\">failing</span> since ");
-                moment(html, trouble.since, state.time);
+                html.raw("<span class=\"word\">failing</span> ");
+                since(html, trouble.since, state.time);
                 html.raw(": ").text(&trouble.message);
             }
             (None, Some(last)) => {

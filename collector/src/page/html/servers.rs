@@ -4,7 +4,7 @@ use shared::timestamp::Timestamp;
 
 use super::escape::Html;
 use super::numbers::{UNKNOWN, count, gib, percent};
-use super::{mark, moment, row_id, sparkline};
+use super::{mark, moment, row_id, since, sparkline};
 use crate::page::state::{ProxyRow, ServerRow, Trouble};
 
 /// Writes the row.
@@ -60,7 +60,7 @@ fn name(html: &mut Html, server: &ServerRow) {
     html.raw("<th role=\"rowheader\" scope=\"row\" class=\"name\">");
     mark(html, server.level);
     let tags = server.tags.iter().map(|(name, value)| format!("{name}: {value}"));
-    let told: Vec<String> = [&server.host].into_iter().cloned().chain(tags).collect();
+    let told: Vec<String> = [&server.name, &server.host].into_iter().cloned().chain(tags).collect();
     html.raw("<span title=\"").text(told.join(" · ")).raw("\"><b>").text(&server.name).raw("</b>");
     if !server.description.is_empty() {
         html.raw("<small>").text(&server.description).raw("</small>");
@@ -70,26 +70,35 @@ fn name(html: &mut Html, server: &ServerRow) {
 
 fn memory(html: &mut Html, server: &ServerRow) {
     cell(html, "mem", "Memory");
-    match (server.memory_committed_mib, server.memory_physical_mib) {
+    let physical = server.memory_physical_mib.filter(|physical| *physical > 0.0);
+    html.raw("<span class=\"long\">");
+    match (server.memory_committed_mib, physical) {
         (Some(committed), Some(physical)) => {
             html.text(gib(committed)).raw(" of ").text(gib(physical)).raw(" GiB");
         }
         (Some(committed), None) => drop(html.text(gib(committed)).raw(" GiB")),
         (None, _) => drop(html.raw(UNKNOWN)),
     }
+    html.raw("</span>");
     if let Some(free) = server.memory_free_mib {
         html.raw("<small> · ").text(gib(free)).raw(" free</small>");
     }
-    if let (Some(committed), Some(physical)) =
-        (server.memory_committed_mib, server.memory_physical_mib)
-    {
-        sparkline::bar(html, committed, physical);
+    // What a tile has room for; elsewhere it is what the bar draws.
+    html.raw("<span class=\"unseen short\"> ");
+    match (server.memory_committed_mib, physical) {
+        (Some(committed), Some(physical)) => {
+            let used = (100.0 * committed / physical).clamp(0.0, 100.0);
+            html.text(percent(used)).raw("</span>");
+            sparkline::bar(html, used);
+        }
+        (Some(committed), None) => drop(html.text(gib(committed)).raw(" GiB</span>")),
+        (None, _) => drop(html.raw(UNKNOWN).raw("</span>")),
     }
     html.raw("</td>");
 }
 
 fn sessions(html: &mut Html, proxy: &ProxyRow, proxies: usize) {
-    html.raw("<span>");
+    html.raw("<div><span>");
     if proxies > 1 || proxy.virtual_proxy != "/" {
         html.raw("<small>").text(&proxy.virtual_proxy).raw(" </small>");
     }
@@ -111,6 +120,7 @@ fn sessions(html: &mut Html, proxy: &ProxyRow, proxies: usize) {
         }
         html.raw("</ul></details>");
     }
+    html.raw("</div>");
 }
 
 fn apps(html: &mut Html, server: &ServerRow) {
@@ -131,8 +141,8 @@ fn why(html: &mut Html, trouble: &Trouble, now: Timestamp) {
         Some(proxy) => drop(html.raw("Sessions of ").text(proxy)),
         None => drop(html.raw("Health")),
     }
-    html.raw(" failing since ");
-    moment(html, trouble.since, now);
+    html.raw(" failing ");
+    since(html, trouble.since, now);
     html.raw(":</b> ").text(&trouble.message);
     html.raw(" <small>(").text(trouble.category.replace('_', " ")).raw(", ");
     html.text(count(Some(trouble.ticks))).raw(if trouble.ticks == 1 { " poll" } else { " polls" });
