@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::patience::in_time;
+use crate::ports::free_port;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -71,8 +73,8 @@ struct Lane {
 impl FaultProxy {
     /// Before a server on a port of the loopback interface, which need not listen yet.
     pub async fn before(server: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let port = free_port();
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let shared = Arc::new(Shared {
             server: SocketAddr::from(([127, 0, 0, 1], server)),
             to_server: Lane::default(),
@@ -119,7 +121,7 @@ impl FaultProxy {
     pub async fn sees(&self, direction: Direction, more: u64) {
         let mut seen = self.shared.lane(direction).seen.subscribe();
         let wanted = *seen.borrow_and_update() + more;
-        seen.wait_for(|seen| *seen >= wanted).await.unwrap();
+        in_time("bytes at the proxy", seen.wait_for(|seen| *seen >= wanted)).await.unwrap();
     }
 }
 

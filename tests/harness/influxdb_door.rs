@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::patience::in_time;
 use crate::strict_influxdb::request::Reply;
 
 /// Every event makes a point of one of these, and no string in them has a line feed.
@@ -110,14 +111,14 @@ impl InfluxDbDoor {
     pub async fn played(&self, more: u64) {
         let mut played = self.shared.played.subscribe();
         let wanted = *played.borrow_and_update() + more;
-        played.wait_for(|played| *played >= wanted).await.unwrap();
+        in_time("a mischief", played.wait_for(|played| *played >= wanted)).await.unwrap();
     }
 
     /// Waits until InfluxDB has taken `more` further writes.
     pub async fn takes(&self, more: u64) {
         let mut taken = self.shared.taken.subscribe();
         let wanted = *taken.borrow_and_update() + more;
-        taken.wait_for(|taken| *taken >= wanted).await.unwrap();
+        in_time("a write", taken.wait_for(|taken| *taken >= wanted)).await.unwrap();
     }
 
     /// Events that InfluxDB took although it had them already.

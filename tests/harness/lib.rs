@@ -24,6 +24,7 @@ pub mod nats;
 pub mod nats_cluster;
 pub mod outboxes;
 pub mod patience;
+pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod strict_influxdb;

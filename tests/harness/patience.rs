@@ -9,6 +9,12 @@ use tokio::time::Instant;
 pub const PATIENCE: Duration = Duration::from_mins(1);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
+/// Waits for something; panics with `what` after [`PATIENCE`].
+pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let found = tokio::time::timeout(PATIENCE, future).await;
+    found.unwrap_or_else(|_elapsed| panic!("waited {PATIENCE:?} in vain for: {what}"))
+}
+
 /// Looks until `look` gives something; panics with `what` after [`PATIENCE`].
 pub async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
 where

@@ -1,12 +1,12 @@
 //! Child processes of the tests.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::patience::eventually;
+use crate::patience::{PATIENCE, eventually};
+pub use crate::ports::free_port;
 
 /// A child process, killed when it is dropped.
 #[derive(Debug)]
@@ -87,10 +87,12 @@ impl Process {
 
     /// Waits for its end.
     pub async fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.printed());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -132,9 +134,4 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// A port of the loopback interface that is free now.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::patience::eventually_or_none;
+use crate::patience::{PATIENCE, eventually_or_none};
 use crate::process::{Process, Resident, free_port};
+
+/// A page that takes so long will not come.
+const PAGE_TIMEOUT: Duration = PATIENCE;
 
 /// The path of a program of this workspace.
 ///
@@ -105,7 +109,7 @@ impl House {
             environment: environment.to_vec(),
             page,
             process: None,
-            client: reqwest::Client::new(),
+            client: reqwest::Client::builder().timeout(PAGE_TIMEOUT).build().unwrap(),
         }
     }
 }
