@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use integration_tests::chromium::{Chromium, View};
+use integration_tests::nats::NatsServer;
 use integration_tests::patience::eventually;
-use integration_tests::programs::FootmanRun;
+use integration_tests::programs::{FootmanRun, House};
 use serde_json::{Value, json};
 use simulator::{ButlerSosOptions, Endpoint, Fault, Site, SiteConfig};
 
@@ -131,6 +132,49 @@ async fn a_browser_shows_the_site_and_what_becomes_of_it() {
     footman.start().await;
     browser.until(&wall, "document.getElementById('lost').hidden").await;
     browser.until(&wall, "!document.documentElement.classList.contains('lost')").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_collector_shows_the_programs_of_the_bus() {
+    let (site, server) = (site(false).await, NatsServer::start().await);
+    let house = House::new(|directory| {
+        let more = format!(
+            "  broker: {{type: nats, nats: {{servers: [\"nats://127.0.0.1:{}\"]}}}}\n  collector: \
+             {{outbox: {{directory: \"{}\"}}}}\n  writer: {{lineProtocolFile: points.lp}}\n",
+            server.port(),
+            directory.join("outbox").display()
+        );
+        site.butler_sos_config(&ButlerSosOptions {
+            influxdb_enable: false,
+            polling_interval: INTERVAL,
+            session_interval: INTERVAL,
+            app_names_interval: INTERVAL,
+            more,
+            ..ButlerSosOptions::default()
+        })
+    });
+    let (mut collector, mut writer) = (house.collector("c"), house.writer("w"));
+    collector.start().await;
+    writer.start().await;
+    eventually("a heartbeat of both, and stored events", || async {
+        let state = state(&collector).await;
+        let heard = state["programs"].as_array()?.clone();
+        let beats = |process: &str, instance: &str| {
+            heard.iter().any(|program| {
+                program["process"] == process
+                    && program["instance"] == instance
+                    && program["honest"] == true
+            })
+        };
+        let both = beats("collector", collector.instance()) && beats("writer", writer.instance());
+        let has_stored = state["pipeline"]["stored"].as_u64().is_some_and(|stored| stored > 0);
+        (both && has_stored && state["pipeline"]["confirmed"].as_u64()? > 0).then_some(())
+    })
+    .await;
+    let (_, text) = collector.page("/").await.unwrap();
+    assert!(text.contains(writer.instance()), "{text}");
+    // A writer has no such page.
+    assert_eq!(writer.page("/").await.unwrap().0, 404);
 }
 
 /// Names of users that the site has told, long enough to be no part of anything else.

@@ -162,6 +162,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use argon2::{Params, PasswordHasher as _};
     use futures::future::join_all;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -180,6 +181,18 @@ mod tests {
 
     async fn verdict_of(password: &Password, tried: &str) -> Verdict {
         password.check(Some(&header("anybody", tried))).await
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_of_any_bytes_is_a_short_password_or_none(bytes in prop::collection::vec(0_u8.., 0..2_000)) {
+            let encoded = STANDARD.encode(&bytes);
+            let headers = [bytes, [b"Basic ", encoded.as_bytes()].concat()];
+            for header in headers.iter().filter_map(|bytes| HeaderValue::from_bytes(bytes).ok()) {
+                let password = basic(&header);
+                prop_assert!(password.is_none_or(|password| password.expose().len() <= LONGEST));
+            }
+        }
     }
 
     #[tokio::test]

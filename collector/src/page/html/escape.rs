@@ -52,7 +52,23 @@ impl Write for Escaping<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_ends_an_element_or_an_attribute(text in "\\PC*") {
+            let mut html = Html::default();
+            let escaped = html.text(&text).text.clone();
+            prop_assert!(!escaped.contains(['<', '>', '"', '\'']), "{escaped}");
+            let named = ["amp", "lt", "gt", "quot", "#39"];
+            for after in escaped.split('&').skip(1) {
+                let name = after.split(';').next().unwrap();
+                prop_assert!(named.contains(&name), "{escaped}");
+            }
+        }
+    }
 
     #[test]
     fn nothing_that_is_said_becomes_markup() {
