@@ -124,10 +124,10 @@ async fn a_browser_shows_the_site_and_what_becomes_of_it() {
     browser.until(&wall, "!document.title.includes('failing')").await;
     assert_eq!(browser.complaints(), Vec::<String>::new());
 
-    // Footman ends: the open pages do not hold it up, and they say that what they show is old.
-    let drained = tokio::time::timeout(Duration::from_secs(20), footman.process().terminate());
+    // Footman ends: the open pages do not hold it up (they give up by themselves after 15 s), and
+    // they say that what they show is old.
+    let drained = tokio::time::timeout(Duration::from_secs(12), footman.process().terminate());
     assert!(drained.await.expect("the end is not held up").success());
-    assert!(!footman.printed().contains("cut short"), "{}", footman.printed());
     browser.until(&wall, "!document.getElementById('lost').hidden").await;
     browser.until(&wall, "document.title.startsWith('No connection')").await;
     footman.start().await;
