@@ -10,6 +10,7 @@ mod poison;
 mod site;
 mod stories;
 mod subscribers;
+mod taps;
 mod twins;
 
 macro_rules! stories_over {
@@ -27,6 +28,7 @@ macro_rules! stories_over {
                 the_programs_answer_for_themselves,
                 several_writers_share,
                 writers_come_and_go,
+                taps_disturb_nobody,
             );
         }
     )*};
