@@ -13,6 +13,7 @@ mod http;
 mod latest;
 mod metrics;
 mod outcome;
+pub mod page;
 mod pages;
 mod parts;
 mod permits;

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::endpoint::bare;
 use crate::site_metrics::SiteMetrics;
 use crate::{
-    CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages, announcing,
+    CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages, announcing, page,
 };
 
 const PROGRAM: Program = Program {
@@ -51,7 +51,9 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
     announcing::announce(&mut frame, &collecting, PROGRAM.process, None, Vec::new());
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
+    let vital = CollectorVital::new(&config, &collecting, Some(Arc::clone(&forwarded)));
     show(&mut frame, pages, &collecting, Some(forwarded));
+    page::add(&mut frame, PROGRAM.process, &collecting, vital);
     frame.outbox = Some(outbox);
     Ok(frame)
 }

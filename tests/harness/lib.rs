@@ -14,6 +14,7 @@
 )]
 
 pub mod backlog;
+pub mod chromium;
 pub mod fault_proxy;
 pub mod influxd;
 pub mod influxdb_door;

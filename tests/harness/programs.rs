@@ -209,6 +209,11 @@ impl Running {
         self.process.as_ref().map_or(0, Process::id)
     }
 
+    /// The port of its pages.
+    pub fn port(&self) -> u16 {
+        self.page
+    }
+
     /// The memory that it has.
     pub fn resident(&self) -> Resident {
         Resident::of(self.id())

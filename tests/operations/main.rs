@@ -15,6 +15,7 @@ mod dashboards;
 mod discovery;
 mod doctor;
 mod documents;
+mod live_page;
 mod log_lines;
 mod metrics;
 mod moving;
