@@ -199,11 +199,6 @@ impl Running {
         self.name
     }
 
-    /// The port of its pages.
-    pub fn port(&self) -> u16 {
-        self.page
-    }
-
     /// Its process id; zero before its first start.
     pub fn id(&self) -> u32 {
         self.process.as_ref().map_or(0, Process::id)
