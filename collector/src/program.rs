@@ -19,8 +19,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::bare;
+use crate::site_metrics::SiteMetrics;
 use crate::{
-    CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages, announcing,
+    CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages, announcing, page,
 };
 
 const PROGRAM: Program = Program {
@@ -50,7 +51,9 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
     announcing::announce(&mut frame, &collecting, PROGRAM.process, None);
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
+    let vital = CollectorVital::new(&config, &collecting, Some(Arc::clone(&forwarded)));
     show(&mut frame, pages, &collecting, Some(forwarded));
+    page::add(&mut frame, PROGRAM.process, &collecting, vital);
     frame.outbox = Some(outbox);
     Ok(frame)
 }
@@ -91,6 +94,7 @@ pub fn collect(frame: &mut Frame, process: &str, outbox: &Outbox) -> Collecting 
         metrics.register_discovery(&mut frame.registry);
     }
     let latest = Arc::new(Latest::default());
+    SiteMetrics::register(&latest, &mut frame.registry);
     let origin = Origin::new(process, frame.instance.name());
     let context = CollectorContext {
         config: Arc::clone(&frame.config),

@@ -223,7 +223,9 @@ fn meaning(config: &Config) -> Meaning {
     let excluded = sessions.map_or(&[][..], |sessions| &sessions.exclude);
     // User names occur in sessions alone.
     let user_ids = sessions.map_or(&UserIds::Drop, |_| &config.collector.user_ids);
-    Meaning::new(excluded, user_ids).keeping_lists(config.collector.predecessor_topics.is_some())
+    Meaning::new(excluded, user_ids)
+        .keeping_lists(config.collector.predecessor_topics.is_some())
+        .showing_users(config.collector.http.show_users)
 }
 
 fn client_settings(config: &Config, endpoints: &[Endpoint], metrics: &Metrics) -> ClientSettings {

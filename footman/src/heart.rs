@@ -5,7 +5,7 @@ use std::sync::Arc;
 use collector::CollectorVital;
 use collector::program::Collecting;
 use shared::broker::forward::Forwarded;
-use shared::config::Heartbeat;
+use shared::config::{Config, Heartbeat};
 use shared::heartbeat::{Both, Heart, HeartParts, Monitored, OutboxBus, Vital};
 use shared::program::Frame;
 
@@ -27,9 +27,7 @@ pub(crate) fn beat(
     writer: &Arc<writer::Metrics>,
 ) {
     let config = Arc::clone(&frame.config);
-    let collector: Arc<dyn Vital> = CollectorVital::new(&config, collecting, forwarded);
-    let writer: Arc<dyn Vital> = Arc::<writer::Metrics>::clone(writer);
-    let both = Arc::new(Both::new(Arc::clone(&collector), Arc::clone(&writer)));
+    let [collector, writer, both] = vitals(&config, collecting, forwarded, writer);
     let bus = Box::new(OutboxBus::new(collecting.outbox.clone()));
     let mut parts = HeartParts::new(frame, PROCESS, collecting.origin.clone(), bus, both);
     parts.uptime_monitor.clone_from(&config.collector.uptime_monitor);
@@ -53,4 +51,17 @@ pub(crate) fn beat(
     }
     let heart = Heart::new(parts);
     frame.stages.spawn("heart", |stop| heart.run(stop));
+}
+
+/// What vouches for the collector, for the writer, and for both as one program.
+pub(crate) fn vitals(
+    config: &Config,
+    collecting: &Collecting,
+    forwarded: Option<Arc<Forwarded>>,
+    writer: &Arc<writer::Metrics>,
+) -> [Arc<dyn Vital>; 3] {
+    let collector: Arc<dyn Vital> = CollectorVital::new(config, collecting, forwarded);
+    let writer: Arc<dyn Vital> = Arc::<writer::Metrics>::clone(writer);
+    let both = Arc::new(Both::new(Arc::clone(&collector), Arc::clone(&writer)));
+    [collector, writer, both]
 }

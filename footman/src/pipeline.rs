@@ -84,7 +84,10 @@ impl Pipeline {
                 mqtt = None;
             }
         }
+        let [_collector, _writer, both] =
+            heart::vitals(&frame.config, &collecting, forwarded.clone(), &writer_metrics);
         program::show(&mut frame, collector_pages, &collecting, forwarded);
+        collector::page::add(&mut frame, PROCESS, &collecting, both);
         let readiness = frame.readiness.clone();
         let metrics = Arc::new(std::mem::take(&mut frame.registry));
         let pages =

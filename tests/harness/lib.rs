@@ -14,6 +14,7 @@
 )]
 
 pub mod backlog;
+pub mod chromium;
 pub mod fault_proxy;
 pub mod influxd;
 pub mod influxdb_door;
@@ -27,4 +28,5 @@ pub mod patience;
 pub mod ports;
 pub mod process;
 pub mod programs;
+pub mod prometheus;
 pub mod strict_influxdb;

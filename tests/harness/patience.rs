@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// How long a test waits before it gives up: far longer than a loaded machine needs.
 pub const PATIENCE: Duration = Duration::from_mins(1);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+pub(crate) const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// Waits for something; panics with `what` after [`PATIENCE`].
 pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {

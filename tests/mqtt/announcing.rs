@@ -29,7 +29,7 @@ fn settings(mosquitto: &Mosquitto) -> AnnouncerSettings {
 }
 
 async fn is_true(announcer: &Announcer) {
-    timeout(PATIENCE, announcer.is_true()).await.expect("the broker confirms");
+    timeout(PATIENCE, announcer.is_true()).await.unwrap();
 }
 
 /// Waits until the broker is missing for a reason that holds `words`.

@@ -84,12 +84,7 @@ async fn run(site: &Site, settings: &str) -> Left {
         (servers.len() == site.servers().len()).then_some(rows)
     })
     .await;
-    for server in site.servers() {
-        let prefix = format!("b/{}/usersession", server.address());
-        let has_sessions =
-            |topic: &str, said: &[u8]| (topic.starts_with(&prefix) && said != b"[]").then_some(());
-        ear.until("sessions on the predecessor's topics", has_sessions).await;
-    }
+    hears_sessions(&mut ear, site).await;
     let mut published = Vec::new();
     let mut event = Value::Null;
     while let Ok(Some(message)) =
@@ -127,6 +122,16 @@ async fn run(site: &Site, settings: &str) -> Left {
         (PAGES, pages.to_lowercase()),
     ];
     Left { places, details, event }
+}
+
+/// Waits until the sessions of every server were on the predecessor's topics.
+async fn hears_sessions(ear: &mut Ear, site: &Site) {
+    for server in site.servers() {
+        let prefix = format!("b/{}/usersession", server.address());
+        let has_sessions =
+            |topic: &str, said: &[u8]| (topic.starts_with(&prefix) && said != b"[]").then_some(());
+        ear.until("sessions on the predecessor's topics", has_sessions).await;
+    }
 }
 
 /// What all files below a directory hold, in lower case, without the zeros of room kept free.

@@ -85,6 +85,9 @@ pub struct SessionTotals {
     pub excluded_session_count: u64,
     /// Distinct users who are not excluded.
     pub user_count: u64,
+    /// The first of them as `directory\\id`, or what is published in the place of the id; none unless
+    /// `collector.http.showUsers` allows it.
+    pub users: Vec<String>,
 }
 
 impl LastAnswer {

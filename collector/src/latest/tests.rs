@@ -36,6 +36,7 @@ pub(crate) fn sessions(server: &str, virtual_proxy: &str, session_count: u64) ->
         session_count,
         excluded_session_count: 1,
         user_count: 1,
+        users: Vec::new(),
     }))
 }
 

@@ -92,6 +92,11 @@ impl Meaning {
         self
     }
 
+    /// The same, with users that may be shown or not.
+    pub(crate) fn showing_users(self, shows_users: bool) -> Self {
+        Self { privacy: self.privacy.showing_users(shows_users), ..self }
+    }
+
     /// Reads an answer.
     pub(crate) fn decode(&self, source: Source, body: &[u8]) -> Result<Answer, Failure> {
         let unusable = |wrong: body::Unusable| Failure::new(wrong.category, wrong.message);
@@ -168,6 +173,7 @@ pub(crate) fn events(
                 session_count: published.session_count,
                 excluded_session_count: published.excluded_session_count,
                 user_count: published.user_count,
+                users: published.shown_users.clone(),
             }));
             let encoded = events::of_sessions(endpoint, observation, poll, published)?;
             Ok((encoded, Some(said)))

@@ -15,6 +15,8 @@ use super::pseudonym::{Key, Pseudonyms};
 
 /// The proxy's usual port for this API.
 const PORT: &str = "4243";
+/// Users of one virtual proxy who are kept to be shown: more than anybody reads in a list.
+const SHOWN_USERS: usize = 200;
 
 /// Reads an answer. Attributes, which may be several kilobytes a session, are not kept.
 pub(crate) fn decode(body: &[u8]) -> Result<(Vec<Login>, Rejected), Unusable> {
@@ -52,6 +54,8 @@ pub(crate) struct Login {
 pub(crate) struct Privacy {
     excluded: HashSet<(String, String)>,
     ids: Ids,
+    /// Whether the users may be shown besides being published.
+    shows_users: bool,
 }
 
 /// What is published in the place of a user's id.
@@ -101,6 +105,8 @@ pub(crate) struct Published {
     pub(crate) sessions: Vec<Session>,
     /// Those users as `directory\id`, in order of appearance; their directories without ids.
     pub(crate) users: Vec<String>,
+    /// The first of them, where they may be shown.
+    pub(crate) shown_users: Vec<String>,
 }
 
 impl Privacy {
@@ -114,7 +120,12 @@ impl Privacy {
             UserIds::Hmac { key } => Ids::Hashed(Pseudonyms::new(key)),
             UserIds::Drop => Ids::Dropped,
         };
-        Self { excluded, ids }
+        Self { excluded, ids, shows_users: false }
+    }
+
+    /// The same, with users that may be shown or not.
+    pub(crate) fn showing_users(self, shows_users: bool) -> Self {
+        Self { shows_users, ..self }
     }
 
     pub(super) fn naming(&self) -> Naming {
@@ -158,6 +169,11 @@ impl Privacy {
             user_count: distinct.len() as u64,
             user_id_key: naming.key_id(),
             sessions,
+            shown_users: if self.shows_users {
+                users.iter().take(SHOWN_USERS).cloned().collect()
+            } else {
+                Vec::new()
+            },
             users,
         }
     }
@@ -237,6 +253,20 @@ mod tests {
         assert_eq!(published.user_count, 1);
         assert_eq!(published.users, ["INTERNAL\\sa_api"]);
         assert!(!format!("{published:?}").contains("goran"));
+    }
+
+    #[test]
+    fn users_are_kept_to_be_shown_where_that_is_allowed_and_never_too_many() {
+        let logins = |count: usize| -> Vec<Login> {
+            (0..count).map(|number| login("LAB", &format!("u{number}"), "s")).collect()
+        };
+        let hidden = Privacy::new(&[], &UserIds::Clear);
+        assert!(hidden.apply(logins(3)).shown_users.is_empty());
+        let shown = Privacy::new(&excluding("lab", "U1"), &UserIds::Clear).showing_users(true);
+        assert_eq!(shown.apply(logins(3)).shown_users, ["LAB\\u0", "LAB\\u2"]);
+        assert_eq!(shown.apply(logins(1_000)).shown_users.len(), SHOWN_USERS);
+        let dropped = Privacy::new(&[], &UserIds::Drop).showing_users(true);
+        assert_eq!(dropped.apply(logins(3)).shown_users, ["LAB"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! is polled now, and a server's topic only if this very program wrote it: other collectors may
 //! share the broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use shared::timestamp::Timestamp;
@@ -18,7 +18,7 @@ const MOST: usize = 4_096;
 /// Topics whose servers or programs have not shown themselves since.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    servers: BTreeMap<String, ()>,
+    servers: BTreeSet<String>,
     programs: BTreeMap<String, Vec<u8>>,
 }
 
@@ -54,7 +54,7 @@ impl Left {
                 writer.process == by.process && writer.instance == by.instance
             });
             if is_ours && self.servers.len() < MOST {
-                self.servers.insert(topic.to_owned(), ());
+                self.servers.insert(topic.to_owned());
             }
         } else if self.programs.len() < MOST {
             self.programs.insert(topic.to_owned(), payload.to_vec());
@@ -64,7 +64,7 @@ impl Left {
 
     /// Judges servers, of which all that are polled now are kept.
     pub(super) fn servers(&mut self, keeps: impl Fn(&str) -> bool) -> Vec<Verdict> {
-        let left = std::mem::take(&mut self.servers).into_keys();
+        let left = std::mem::take(&mut self.servers).into_iter();
         left.filter(|topic| !keeps(topic)).map(Verdict::Clear).collect()
     }
 

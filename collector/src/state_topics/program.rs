@@ -86,7 +86,7 @@ mod tests {
             process: "writer".to_owned(),
             instance: "host.a".to_owned(),
             version: "1.2.3".to_owned(),
-            started: time.minus(Duration::from_secs(60)),
+            started: time.minus(Duration::from_mins(1)),
             uptime_s: 60,
             honest: false,
             why: Some("InfluxDB is away".to_owned()),
@@ -121,8 +121,8 @@ mod tests {
     fn a_program_that_died_while_nobody_listened_is_not_said_to_be_connected() {
         let before = payload(&program(Duration::ZERO));
         let last = program(Duration::ZERO).time;
-        assert_eq!(fate(&before, last.plus(Duration::from_secs(60))), Fate::Waits);
-        let Fate::Silent(now) = fate(&before, last.plus(Duration::from_secs(120))) else {
+        assert_eq!(fate(&before, last.plus(Duration::from_mins(1))), Fate::Waits);
+        let Fate::Silent(now) = fate(&before, last.plus(Duration::from_mins(2))) else {
             panic!("it is silent")
         };
         let now: Value = serde_json::from_slice(&now).unwrap();

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use shared::event::{EngineHealth, Health};
 use shared::subject::Token;
+use shared::timestamp::Timestamp;
 
 use super::By;
 use crate::latest::{EndpointState, FailingSince, Said, ServerState, SessionTotals};
@@ -90,7 +91,7 @@ fn about_engine(health: Option<&Health>) -> Value {
     let count = |documents: &Vec<String>| health.map(|_known| documents.len());
     json!({
         "version": said.version,
-        "started": started.map(|started| started.to_seconds()),
+        "started": started.map(Timestamp::to_seconds),
         "uptime_s": uptime.map(|uptime| uptime.as_secs()),
         "saturated": said.saturated,
         "cpu_percent": said.cpu.total,
@@ -201,11 +202,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use shared::event::{Category, EngineApps, Poll, Server, Source};
-    use shared::timestamp::Timestamp;
-
     use super::*;
     use crate::latest::{LastAnswer, LastPoll};
+    use shared::event::{Category, EngineApps, Poll, Server, Source};
 
     const INTERVAL: Duration = Duration::from_secs(30);
 

@@ -103,6 +103,7 @@ fn introduction(places: &Places, pipeline: &Pipeline, endless: bool) -> String {
         format!("  points         {}   (InfluxDB line protocol)", shortened(&places.points())),
         format!("  configuration  {}", shortened(&places.configuration())),
         format!("  log            {}", shortened(&places.logs())),
+        format!("  live page      http://{}/", pipeline.page()),
         format!("  state          http://{}/readyz and /metrics", pipeline.page()),
     ];
     if let Some(address) = pipeline.mqtt() {

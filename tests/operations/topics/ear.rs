@@ -87,10 +87,10 @@ impl Ear {
 
     /// Everything that came, as text.
     pub(crate) fn everything(&self) -> String {
-        let messages = self.heard.iter();
-        messages
-            .map(|(topic, said)| format!("{topic} {}\n", String::from_utf8_lossy(said)))
-            .collect()
+        let line = |(topic, said): &(String, Bytes)| {
+            [topic.as_str(), " ", &String::from_utf8_lossy(said)].concat()
+        };
+        self.heard.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// All topics that were heard.

@@ -71,6 +71,7 @@ pub(super) fn of_sessions(
         user_id_key,
         sessions,
         users,
+        shown_users: _,
     } = published;
     let event = |part, parts, sessions, users| {
         Event::Sessions(Sessions {

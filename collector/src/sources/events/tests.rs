@@ -24,6 +24,7 @@ fn published(sessions: usize, id_length: usize) -> Published {
         excluded_session_count: 2,
         user_count: 3,
         user_id_key: None,
+        shown_users: Vec::new(),
         sessions: (0..sessions).map(session).collect(),
         users: vec!["LAB\\user0".to_owned(), "LAB\\user1".to_owned(), "LAB\\user2".to_owned()],
     }
