@@ -172,6 +172,7 @@ mod tests {
             session_count: 0,
             excluded_session_count: 0,
             user_count: 0,
+            users: Vec::new(),
         };
         let topic = |virtual_proxy| topic_of_sessions("b/", &totals(virtual_proxy));
         assert_eq!(topic("/"), "b/proxy.corp.com/usersession/");

@@ -272,6 +272,7 @@ mod tests {
             session_count,
             excluded_session_count: 1,
             user_count,
+            users: Vec::new(),
         };
         let said = Said::Sessions(Arc::new(totals));
         proxy.answer = Some(LastAnswer::now(said, time("2026-11-21T08:15:31Z"), INTERVAL));
