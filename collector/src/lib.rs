@@ -8,6 +8,7 @@ mod failing;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health_check;
+mod home_assistant;
 mod honesty;
 mod http;
 mod latest;

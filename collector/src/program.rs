@@ -49,7 +49,7 @@ async fn start(mut frame: Frame) -> Result<Frame, Cause> {
     let forwarder = forwarder(&mut frame, &collecting, &broker)?;
     let forwarded = forwarder.forwarded();
     beat(&mut frame, &collecting, Arc::clone(&forwarded));
-    announcing::announce(&mut frame, &collecting, PROGRAM.process, None, Vec::new());
+    announcing::announce(&mut frame, &collecting, PROGRAM.process, None);
     frame.stages.spawn("forwarder", |stop| forwarder.run(stop));
     let vital = CollectorVital::new(&config, &collecting, Some(Arc::clone(&forwarded)));
     show(&mut frame, pages, &collecting, Some(forwarded));

@@ -221,7 +221,7 @@ fn bind_mqtt(_config: &Config, embedded: &Embedded) -> anyhow::Result<Option<Mqt
 
 /// Adds the parts that announce the latest of everything.
 fn announce(frame: &mut Frame, collecting: &Collecting, own: Option<OwnListener>) {
-    announcing::announce(frame, collecting, PROCESS, own, Vec::new());
+    announcing::announce(frame, collecting, PROCESS, own);
 }
 
 /// By what this program is known to its own listener.

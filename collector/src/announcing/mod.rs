@@ -1,5 +1,5 @@
-//! Starts what is announced for subscribers beside the events: state topics, and the predecessor's
-//! topics.
+//! Starts what is announced for subscribers beside the events: state topics, Home Assistant's
+//! discovery, and the predecessor's topics.
 //!
 //! A broker of theirs that is away makes the program neither unready nor dishonest, since nothing
 //! of the pipeline waits for it: it shows in the log and in `collector_announcer_connected`.
@@ -7,6 +7,7 @@
 mod destination;
 mod metrics;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use shared::stages::Cause;
 use shared::subject::Token;
 use tokio::sync::mpsc;
 
+use crate::home_assistant::{self, HomeAssistant};
 use crate::predecessor_topics;
 use crate::program::Collecting;
 use crate::state_topics::{By, StateTopics, Topics};
@@ -29,26 +31,13 @@ const OTHERS: usize = 4_096;
 const ONLINE: Bytes = Bytes::from_static(b"online");
 const OFFLINE: Bytes = Bytes::from_static(b"offline");
 
-/// The connection of the state topics, for whoever announces more there.
-#[derive(Debug)]
-pub struct Announced {
-    /// Keeps what is retained.
-    pub announcer: Arc<Announcer>,
-    /// The names of the state topics.
-    pub topics: Topics,
-    /// What was heard of the further filters, topic and payload.
-    pub heard: mpsc::Receiver<(String, Bytes)>,
-}
-
-/// Adds the parts that announce; the connection of the state topics, where there is a broker for
-/// them, also hears `further` filters. `own` is the listener of the embedded broker.
+/// Adds the parts that announce. `own` is the listener of the embedded broker.
 pub fn announce(
     frame: &mut Frame,
     collecting: &Collecting,
     process: &'static str,
     own: Option<OwnListener>,
-    further: Vec<String>,
-) -> Option<Announced> {
+) {
     let config = Arc::clone(&frame.config);
     let mut announcers = Announcers::default();
     if let Some(topics) = &config.collector.predecessor_topics {
@@ -60,21 +49,34 @@ pub fn announce(
             Ok::<(), Cause>(())
         });
     }
-    let announced = destination(&config, own).map(|destination| {
-        let (announced, state_topics) =
-            state_topics(frame, collecting, process, destination, further);
-        announcers.0.push(("state", Arc::clone(&announced.announcer)));
+    if let Some(destination) = destination(&config, own) {
+        let (parts, state_topics) = state_topics(frame, collecting, process, destination);
+        announcers.0.push(("state", Arc::clone(&parts.announcer)));
+        inform_home_assistant(frame, parts, collecting.outbox.directory());
         frame.stages.spawn("state topics", |stop| async move {
             state_topics.run(stop).await;
             Ok::<(), Cause>(())
         });
-        announced
-    });
+    }
     if !announcers.0.is_empty() {
         let registry = frame.registry.sub_registry_with_prefix("collector");
         registry.register_collector(Box::new(announcers));
     }
-    announced
+}
+
+/// Adds the part that tells Home Assistant of the state topics, or that it is told no more.
+fn inform_home_assistant(frame: &mut Frame, parts: home_assistant::Parts, directory: &Path) {
+    let directory = directory.to_owned();
+    match frame.config.collector.home_assistant.clone() {
+        Some(told) => frame.stages.spawn("Home Assistant", |stop| async move {
+            HomeAssistant::open(told, parts, &directory).await.run(stop).await;
+            Ok::<(), Cause>(())
+        }),
+        None => frame.stages.spawn("Home Assistant", |stop| async move {
+            home_assistant::take_back(parts.announcer, &directory, stop).await;
+            Ok::<(), Cause>(())
+        }),
+    }
 }
 
 fn state_topics(
@@ -82,11 +84,12 @@ fn state_topics(
     collecting: &Collecting,
     process: &'static str,
     destination: Destination,
-    further: Vec<String>,
-) -> (Announced, StateTopics) {
+) -> (home_assistant::Parts, StateTopics) {
     let prefix = &frame.config.broker.topic_prefix;
     let instance = frame.instance.name();
     let topics = Topics::new(prefix);
+    let told = frame.config.collector.home_assistant.as_ref();
+    let birth = told.map(home_assistant::status_topic);
     let Destination { section, address, username, password, tls, has_status } = destination;
     let announcer = Arc::new(Announcer::start(AnnouncerSettings {
         name: "state topics",
@@ -101,13 +104,15 @@ fn state_topics(
             online: ONLINE,
             offline: OFFLINE,
         }),
-        listens_to: topics.all().into_iter().chain(further).collect(),
+        listens_to: topics.all().into_iter().chain(birth).collect(),
     }));
     let (others, heard) = mpsc::channel(OTHERS);
     let by = By { process: process.to_owned(), instance: instance.to_owned() };
-    let seen = (Arc::clone(&collecting.latest), Arc::clone(&collecting.heard));
-    let kept = StateTopics::new(Arc::clone(&announcer), topics.clone(), by, seen, others);
-    (Announced { announcer, topics, heard }, kept)
+    let (latest, programs) = (Arc::clone(&collecting.latest), Arc::clone(&collecting.heard));
+    let seen = (Arc::clone(&latest), Arc::clone(&programs));
+    let kept = StateTopics::new(Arc::clone(&announcer), topics.clone(), by.clone(), seen, others);
+    let prefix = prefix.clone();
+    (home_assistant::Parts { announcer, heard, topics, prefix, by, latest, programs }, kept)
 }
 
 fn predecessor(

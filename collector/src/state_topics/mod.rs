@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::latest::Latest;
 use left::{Left, Verdict};
+#[cfg(test)]
+pub(crate) use server::payload as server_payload;
 pub use server::suffixes;
 
 /// The least time between two values of a topic: small clients are to keep up.

@@ -13,7 +13,7 @@ use super::ear::Ear;
 use super::{file, is_as_served, site};
 
 /// A directory with the site's file and the section `broker` and further lines of `collector`.
-fn house(site: &Site, influxd: &Influxd, broker: &str, collector: &str) -> House {
+pub(super) fn house(site: &Site, influxd: &Influxd, broker: &str, collector: &str) -> House {
     House::new(|directory| {
         let outbox = directory.join("outbox");
         let more = format!(

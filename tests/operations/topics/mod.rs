@@ -4,6 +4,7 @@
 mod brokers;
 pub(crate) mod ear;
 mod embedded;
+mod home_assistant;
 mod predecessor;
 
 use std::time::Duration;
