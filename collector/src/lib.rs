@@ -24,6 +24,7 @@ mod rhythm;
 mod roster;
 mod run;
 mod schedule;
+mod site_metrics;
 mod sources;
 pub mod visit;
 mod vital;

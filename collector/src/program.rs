@@ -19,6 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::bare;
+use crate::site_metrics::SiteMetrics;
 use crate::{CollectorContext, CollectorHonesty, CollectorVital, Latest, Metrics, Pages};
 
 const PROGRAM: Program = Program {
@@ -88,6 +89,7 @@ pub fn collect(frame: &mut Frame, process: &str, outbox: &Outbox) -> Collecting 
         metrics.register_discovery(&mut frame.registry);
     }
     let latest = Arc::new(Latest::default());
+    SiteMetrics::register(&latest, &mut frame.registry);
     let origin = Origin::new(process, frame.instance.name());
     let context = CollectorContext {
         config: Arc::clone(&frame.config),

@@ -13,7 +13,8 @@ use crate::dead_letters::DeadLettersArgs;
 use crate::doctor::DoctorArgs;
 use crate::schedule::{self, ScheduleArgs};
 use crate::secrets::{self, SecretsArgs};
-use crate::{check, dead_letters, demo, doctor, run};
+use crate::tap::TapArgs;
+use crate::{check, dead_letters, demo, doctor, run, tap};
 
 /// Carries what a Qlik Sense site says about itself into InfluxDB, and loses none of it.
 #[derive(Debug, Parser)]
@@ -40,6 +41,13 @@ enum Command {
     /// what this configuration survives. Exit code 0 when nothing is wrong, 1 when something is, 78
     /// when the configuration cannot be read.
     Doctor(DoctorArgs),
+    /// Watch what is published, on any broker, without disturbing the writers.
+    ///
+    /// One line for each event: its time, kind and server, and the numbers that matter. It takes
+    /// nothing from the writers and leaves nothing at the broker; a tap that is slow misses events,
+    /// and says how many. Users are counted and never named, except with --json, which prints the
+    /// events unchanged. Ctrl-C ends it.
+    Tap(TapArgs),
     /// See, put back or give up what could not be stored.
     ///
     /// An event is kept as a dead letter when InfluxDB refuses some of its lines, when it cannot be
@@ -92,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Schedule(args) => schedule::schedule(&args),
         Command::Secrets(args) => secrets::secrets(&args),
         Command::DeadLetters(args) => in_runtime(dead_letters::run(args)),
+        Command::Tap(args) => in_runtime(tap::run(args)),
         Command::Doctor(args) => in_runtime(doctor::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Demo(args) => in_runtime(demo::demo(args)),

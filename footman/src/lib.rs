@@ -10,6 +10,7 @@ mod heart;
 mod run;
 mod schedule;
 mod secrets;
+mod tap;
 mod terminal;
 
 mod configuration;

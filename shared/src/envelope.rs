@@ -47,18 +47,35 @@ impl Origin {
     }
 }
 
+/// An event of any kind: a CloudEvents 1.0 event in structured JSON, complete in itself.
 #[derive(Serialize)]
-struct Written<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Envelope"))]
+pub(crate) struct Written<'a> {
+    /// The version of CloudEvents.
     specversion: &'static str,
+    /// Unlike that of any other event, a ULID. A redelivery has the same; on NATS it is the message
+    /// id (`Nats-Msg-Id`) too.
     id: &'a str,
+    /// The program that made it: `/footman/{process}/{instance}`.
     source: &'a str,
+    /// The kind and version of `data`: `qliksense.{kind}.v1`.
     #[serde(rename = "type")]
     kind: String,
+    /// The true name of what it is about: the server; the repository's host for app names;
+    /// `{process}/{instance}` for heartbeats.
     subject: &'a str,
+    /// When it was observed: the wall clock when the request was sent, for a skipped tick the tick.
+    /// The parts of one poll share it, no two polls of one epoch do.
     time: Timestamp,
+    /// The form of `data`.
     datacontenttype: &'static str,
+    /// Its number among the events of its program in this epoch, heartbeats included: 18 digits,
+    /// without gaps, so that loss can be seen and texts compare like numbers.
     sequence: &'static str,
+    /// One start of the program that made it, a ULID; each start counts `sequence` from the
+    /// beginning.
     epoch: String,
+    /// What was observed.
     data: &'a Event,
 }
 

@@ -12,8 +12,12 @@ pub mod outbox;
 
 pub mod config;
 
+#[cfg(test)]
+mod contract;
+
 pub mod backlog;
 pub mod backoff;
+pub mod exposition;
 pub mod heartbeat;
 pub mod instance;
 pub mod lifecycle;

@@ -66,15 +66,10 @@ pub struct Frame {
 impl Frame {
     /// A program without parts.
     pub fn new(config: Arc<Config>, instance: Instance) -> Self {
-        Self {
-            config,
-            instance,
-            readiness: Readiness::default(),
-            registry: Registry::default(),
-            stages: Stages::default(),
-            pages: axum::Router::new(),
-            outbox: None,
-        }
+        let (readiness, mut registry) = (Readiness::default(), Registry::default());
+        registry.register_collector(Box::new(readiness.clone()));
+        let (stages, pages) = (Stages::default(), axum::Router::new());
+        Self { config, instance, readiness, registry, stages, pages, outbox: None }
     }
 
     /// Shows under the prefix of a part when certificates end, and warns before they do.

@@ -1,10 +1,15 @@
 //! What a program depends on, and whether each of it is there.
 //!
-//! `/readyz` answers from here; a dependency that never reported counts as missing.
+//! `/readyz` answers from here, and `/metrics` shows the same as numbers; a dependency that never
+//! reported counts as missing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
 use serde::Serialize;
 
 use crate::backlog::{Backlog, Queue};
@@ -119,9 +124,63 @@ impl Dependency {
     }
 }
 
+/// What every program serves alike, so that one rule watches all of them. The names of dependencies
+/// are fixed words of the program, a handful.
+impl Collector for Readiness {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let report = self.report();
+        let ready = encoder.encode_descriptor(
+            "footman_ready",
+            "1 when every dependency of the program is there, otherwise 0, as /readyz says",
+            None,
+            MetricType::Gauge,
+        )?;
+        ConstGauge::new(i64::from(report.ready)).encode(ready)?;
+        if report.dependencies.is_empty() {
+            return Ok(());
+        }
+        let mut dependencies = encoder.encode_descriptor(
+            "footman_dependency_up",
+            "1 when a dependency of the program is there, otherwise 0; /readyz says why",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (name, dependency) in &report.dependencies {
+            let labels = [("dependency", name.as_str())];
+            let up = ConstGauge::new(i64::from(dependency.up));
+            up.encode(dependencies.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use prometheus_client::registry::Registry;
+
     use super::*;
+
+    #[test]
+    fn prometheus_sees_what_is_missing_and_not_why() {
+        let readiness = Readiness::default();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(readiness.clone()));
+        let series = || {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+            let series = text.lines().filter(|line| !line.starts_with('#'));
+            series.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(series(), ["footman_ready 1"]);
+        readiness.dependency("outbox").up();
+        let broker = readiness.dependency("broker");
+        broker.down("connection refused");
+        let up =
+            |name: &str, up: u8| format!("footman_dependency_up{{dependency=\"{name}\"}} {up}");
+        assert_eq!(series(), ["footman_ready 0", &up("broker", 0), &up("outbox", 1)]);
+        broker.up();
+        assert_eq!(series(), ["footman_ready 1", &up("broker", 1), &up("outbox", 1)]);
+    }
 
     #[test]
     fn ready_when_every_dependency_is_up() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use prometheus_client::registry::Registry;
@@ -13,10 +13,8 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::exposition::Form;
 use crate::readiness::Readiness;
-
-/// The content type of what prometheus-client writes.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the pages show.
 #[derive(Clone, Debug)]
@@ -81,10 +79,12 @@ async fn ready(State(status): State<Status>) -> impl IntoResponse {
     (code, Json(report))
 }
 
-async fn metrics(State(status): State<Status>) -> impl IntoResponse {
+async fn metrics(State(status): State<Status>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let form = Form::wanted(accept);
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &status.metrics) {
-        Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, OPENMETRICS)], text),
+        Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, form.content_type())], form.of(text)),
         Err(error) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             [(header::CONTENT_TYPE, "text/plain")],

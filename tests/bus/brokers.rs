@@ -1,8 +1,11 @@
 //! The brokers of the stories.
 
+use futures::TryStreamExt as _;
 use integration_tests::mosquitto::Mosquitto;
 use integration_tests::nats::NatsServer;
 use integration_tests::nats_cluster::NatsCluster;
+use rumqttc::v5::mqttbytes::v5::Packet;
+use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 
 /// A broker that programs share.
 pub(crate) trait SharedBroker: Sized {
@@ -20,6 +23,9 @@ pub(crate) trait SharedBroker: Sized {
 
     /// Publishes anything as somebody else; says whether the broker took it.
     async fn publish(&self, topic: &str, payload: &[u8]) -> bool;
+
+    /// What taps have left: consumers or sessions that are not those of the group `influxdb`.
+    async fn left_by_taps(&self) -> Vec<String>;
 }
 
 pub(crate) struct NatsBroker(NatsServer);
@@ -61,6 +67,23 @@ impl SharedBroker for NatsBroker {
         // One connection for each: the server ends those that it dislikes.
         publish_to(self.0.client().await, topic, payload).await
     }
+
+    async fn left_by_taps(&self) -> Vec<String> {
+        other_consumers(self.0.client().await).await
+    }
+}
+
+/// Consumers of the streams, other than the group's.
+async fn other_consumers(client: async_nats::Client) -> Vec<String> {
+    let jetstream = async_nats::jetstream::new(client);
+    let streams: Vec<String> = jetstream.stream_names().try_collect().await.unwrap();
+    let mut others = Vec::new();
+    for name in streams {
+        let stream = jetstream.get_stream(&name).await.unwrap();
+        let consumers: Vec<String> = stream.consumer_names().try_collect().await.unwrap();
+        others.extend(consumers.into_iter().filter(|name| name != "influxdb"));
+    }
+    others
 }
 
 async fn publish_to(client: async_nats::Client, topic: &str, payload: &[u8]) -> bool {
@@ -106,6 +129,10 @@ impl SharedBroker for ClusterBroker {
     async fn publish(&self, topic: &str, payload: &[u8]) -> bool {
         publish_to(self.0.client().await, topic, payload).await
     }
+
+    async fn left_by_taps(&self) -> Vec<String> {
+        other_consumers(self.0.client().await).await
+    }
 }
 
 pub(crate) struct MqttBroker(pub(crate) Mosquitto);
@@ -140,5 +167,23 @@ impl SharedBroker for MqttBroker {
 
     async fn publish(&self, topic: &str, payload: &[u8]) -> bool {
         self.0.publish(topic, payload, &[])
+    }
+
+    async fn left_by_taps(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for id in self.0.clients_like("footman-tap") {
+            // Whoever comes back with the same id finds the session, if there is one.
+            let mut options = MqttOptions::new(&id, "127.0.0.1", self.0.port());
+            options.set_clean_start(false);
+            let (_client, mut events) = AsyncClient::new(options, 1);
+            let answer = events.poll().await.unwrap();
+            let Event::Incoming(Packet::ConnAck(connack)) = &answer else {
+                unreachable!("the first answer is another one: {answer:?}")
+            };
+            if connack.session_present {
+                left.push(id);
+            }
+        }
+        left
     }
 }

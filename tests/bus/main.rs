@@ -6,10 +6,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod brokers;
+mod contract;
 mod poison;
 mod site;
 mod stories;
 mod subscribers;
+mod taps;
 mod twins;
 
 macro_rules! stories_over {
@@ -27,6 +29,7 @@ macro_rules! stories_over {
                 the_programs_answer_for_themselves,
                 several_writers_share,
                 writers_come_and_go,
+                taps_disturb_nobody,
             );
         }
     )*};

@@ -12,7 +12,7 @@ const DATABASE: &str = "senseops";
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A health answer: the server's address, which no two sites share, and the engine's count of calls.
-type HealthId = (String, i64);
+pub(crate) type HealthId = (String, i64);
 
 pub(crate) async fn start() -> Site {
     start_like(1).await
@@ -64,7 +64,8 @@ pub(crate) async fn everything_is_stored(site: &Site, influxd: &Influxd) {
     assert!(doubled.is_empty(), "{doubled:?}");
 }
 
-fn served_health(site: &Site) -> BTreeSet<HealthId> {
+/// The health answers that the site has served.
+pub(crate) fn served_health(site: &Site) -> BTreeSet<HealthId> {
     let host = |server: usize| site.servers()[server].address().to_string();
     let entries = site.ledger().entries();
     let health =

@@ -5,7 +5,7 @@ use integration_tests::patience::eventually;
 use integration_tests::programs::Running;
 
 use crate::brokers::SharedBroker;
-use crate::site;
+use crate::{site, taps};
 
 pub(crate) async fn every_answer_is_stored<B: SharedBroker>() {
     let (mut broker, site, influxd) = (B::prepare(), site::start().await, Influxd::start().await);
@@ -205,4 +205,8 @@ async fn works(writer: &Running) {
     let before = stored().await;
     let what = format!("work for {}", writer.instance());
     eventually(&what, || async { (stored().await > before).then_some(()) }).await;
+}
+
+pub(crate) async fn taps_disturb_nobody<B: SharedBroker>() {
+    taps::disturb_nobody::<B>().await;
 }

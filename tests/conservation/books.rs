@@ -78,6 +78,7 @@ pub(crate) struct Known {
 /// Compares until the books are right, or patience is at an end: events may still be on their way.
 pub(crate) async fn balance(rig: &Rig, known: Known) -> Books {
     let deadline = Instant::now() + PATIENCE * 2;
+    rig.says("until the books are right");
     loop {
         let books = compare(rig, known).await;
         if (books.lost == 0 && books.visible_twice == 0) || Instant::now() >= deadline {

@@ -14,6 +14,7 @@ use integration_tests::nats::NatsServer;
 use integration_tests::patience::{PATIENCE, eventually};
 use integration_tests::programs::{House, Running};
 use simulator::{ButlerSosOptions, Site, SiteConfig};
+use tokio::time::Instant;
 
 use crate::chance::Chance;
 
@@ -40,6 +41,7 @@ pub(crate) enum Server {
 
 pub(crate) struct Rig {
     pub(crate) on: On,
+    started: Instant,
     pub(crate) chance: Chance,
     pub(crate) site: Site,
     pub(crate) broker: Server,
@@ -111,6 +113,7 @@ impl Rig {
         };
         Self {
             on,
+            started: Instant::now(),
             chance,
             site,
             broker,
@@ -135,8 +138,14 @@ impl Rig {
         self.writers.first_mut().unwrap_or(&mut self.collector)
     }
 
+    /// Says what comes now: a test that is ended for its time shows where it was.
+    pub(crate) fn says(&self, what: &str) {
+        println!("{:6.1} s: {what}", self.started.elapsed().as_secs_f64());
+    }
+
     /// Waits until every program is ready.
     pub(crate) async fn is_ready(&self) {
+        self.says("until every program is ready");
         for writer in &self.writers {
             writer.ready().await;
         }
@@ -208,6 +217,7 @@ impl Rig {
     pub(crate) async fn settle_with(&mut self, variables: &[(&'static str, &str)]) {
         self.is_ready().await;
         self.serves(9).await;
+        self.says("until the collector has ended");
         let ended = self.collector.process().terminate().await;
         assert_eq!(ended.code(), Some(0), "{}", self.collector.printed());
         // What the drain left in the outbox is published by one more start, which polls nothing.
@@ -217,6 +227,7 @@ impl Rig {
         ];
         let variables: Vec<_> = nothing.iter().chain(variables).copied().collect();
         self.collector.start_with(&variables).await;
+        self.says("until the outbox is empty");
         eventually("an empty outbox", || async {
             self.collector.metric("collector_outbox_events").await.filter(|waiting| *waiting == 0.0)
         })

@@ -13,6 +13,7 @@ const HEAD: &str = "| fault | broker | rounds | served | in hand | polled | stor
 /// Prints the row, and fails on what is lost or doubled.
 pub(crate) async fn conclude(rig: &Rig, fault: &str, rounds: u64, books: &Books) {
     let Books { served, in_hand, polled, stored, sent_twice, .. } = books;
+    rig.says("until the dead letters are read");
     let dead_lettered = rig.dead_letters().await;
     let Books { visible_twice, unrecorded, lost, longest_gap, wrong, .. } = books;
     let row = format!(

@@ -28,4 +28,5 @@ pub mod patience;
 pub mod ports;
 pub mod process;
 pub mod programs;
+pub mod prometheus;
 pub mod strict_influxdb;

@@ -1,5 +1,6 @@
 //! A real mosquitto, configured to keep what it is given.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -150,6 +151,16 @@ impl Mosquitto {
         log.lines().filter(|line| line.contains(&connected)).count()
     }
 
+    /// The ids of clients that have connected and whose id holds this text.
+    pub fn clients_like(&self, text: &str) -> BTreeSet<String> {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let ids = log.lines().filter_map(|line| {
+            let (_, rest) = line.split_once("New client connected from ")?;
+            rest.split_once(" as ")?.1.split_once(" (").map(|(id, _)| id.to_owned())
+        });
+        ids.filter(|id| id.contains(text)).collect()
+    }
+
     /// Subscribes with a client of the broker's own, and waits until it stands.
     pub async fn subscriber(&self, topic: &str) -> MqttSubscriber {
         let name = format!("subscriber-{}", free_port());
@@ -177,7 +188,10 @@ impl Mosquitto {
         let port = self.port.to_string();
         let mut command = Command::new("mosquitto_pub");
         command.args(["-V", "mqttv5", "-p", &port, "-q", "1", "-t", topic]).args(further);
-        command.arg(if payload.is_empty() { "-n" } else { "-s" });
+        // With -l each line is a message.
+        if !further.contains(&"-l") {
+            command.arg(if payload.is_empty() { "-n" } else { "-s" });
+        }
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(payload).unwrap();
         child.wait().unwrap().success()
@@ -207,6 +221,15 @@ impl MqttSubscriber {
         let printed = self.process.printed();
         let lines = printed.lines().filter_map(|line| line.strip_prefix(topic)?.strip_prefix(' '));
         lines.map(str::to_owned).collect()
+    }
+
+    /// All that has come, with its topics. What takes back something retained is empty.
+    pub fn everything(&self) -> Vec<(String, String)> {
+        let printed = self.process.printed();
+        // The last line may not be whole.
+        let whole = printed.rsplit_once('\n').map_or("", |(whole, _rest)| whole);
+        let pairs = whole.lines().filter_map(|line| line.split_once(' '));
+        pairs.map(|(topic, payload)| (topic.to_owned(), payload.to_owned())).collect()
     }
 
     /// Waits until something has come on a topic and it ends with `wanted`.

@@ -90,6 +90,14 @@ impl House {
         (output.status.code(), String::from_utf8(printed).unwrap())
     }
 
+    /// `footman tap` with this configuration, not started yet.
+    pub fn tap(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program("footman"));
+        command.current_dir(self.directory.path());
+        command.args(["tap", "--config", "footman.yaml"]).args(arguments);
+        command
+    }
+
     /// Where the configuration and everything that the programs keep lies.
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -189,6 +197,11 @@ impl Running {
     /// Its name: `collector`, `writer`, `footman`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The port of its pages.
+    pub fn port(&self) -> u16 {
+        self.page
     }
 
     /// Its process id; zero before its first start.

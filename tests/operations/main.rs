@@ -18,6 +18,7 @@ mod documents;
 mod log_lines;
 mod metrics;
 mod moving;
+mod prometheus;
 mod rotation;
 mod stack;
 mod supply_chain;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use integration_tests::influxd::Influxd;
 use integration_tests::patience::eventually;
 use integration_tests::process::{Process, free_port};
+use integration_tests::programs::program;
 use serde_json::Value;
 use simulator::Endpoint;
 
@@ -56,11 +57,18 @@ async fn mqtt_clients_see_every_event_and_cannot_publish() {
     subscribe.args(["-h", "127.0.0.1", "-p", &port, "-V", "5", "-t", "qliksense/v1/#"]);
     let subscriber = Process::start(&mut subscribe, &directory.path().join("events"));
     let kinds = ["qliksense.health.v1", "qliksense.sessions.v1", "qliksense.app-names.v1"];
+    let tap = ["tap", "--config", "footman.yaml", "--server", "SENSE1", "--count", "3"];
+    let mut tap_command = Command::new(program("footman"));
+    tap_command.current_dir(footman.directory()).args(tap);
+    let mut tap = Process::start(&mut tap_command, &directory.path().join("tap"));
     eventually("events of every kind", || async {
         let seen = subscriber.printed();
         kinds.iter().all(|kind| seen.contains(kind)).then_some(())
     })
     .await;
+
+    assert_eq!(tap.ended().await.code(), Some(0), "{}", tap.printed());
+    assert_eq!(tap.printed().matches("Z  ").count(), 3, "{}", tap.printed());
 
     // What a client publishes is refused and reaches no subscriber.
     let publish = [

@@ -8,6 +8,8 @@ use shared::timestamp::Timestamp;
 use writer::reason;
 
 use super::places::{Found, Place};
+use crate::terminal;
+pub(super) use crate::terminal::printable;
 
 /// With less room beside the other columns, a reason has a line of its own.
 const LEAST_REASON: usize = 40;
@@ -90,27 +92,7 @@ pub(super) fn kind_and_about(subject: &str) -> (String, String) {
 
 /// A text in at most so many characters.
 fn cut(text: &str, room: Option<usize>) -> String {
-    match room {
-        Some(room) if text.chars().count() > room => {
-            let mut kept: String = text.chars().take(room.saturating_sub(1)).collect();
-            kept.push('…');
-            kept
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// A text that cannot move the cursor or change what a terminal shows.
-pub(super) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
+    room.map_or_else(|| text.to_owned(), |room| terminal::cut(text, room))
 }
 
 /// How long ago something was, in its largest unit.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::mqtt::{self, MqttConsumer, MqttCourier, MqttDeadLetters, MqttPublisher, MqttSettings};
 use super::nats::{ConnectError, Nats, NatsSettings, Timing};
-use super::{Consumer, DeadLetters, HeartbeatSubscription, Publisher};
+use super::{Consumer, DeadLetters, Publisher, Room, Subscription};
 use crate::config::{self, Transport};
+use crate::event::Kind;
 use crate::outbox::Outbox;
 use crate::readiness::Readiness;
 
@@ -79,6 +80,34 @@ impl Broker {
         Ok(Some(Self { driver, dead_letters_max_bytes }))
     }
 
+    /// Begins to hear the events of these kinds, as a command that takes nothing from anybody and
+    /// leaves nothing at the broker; `readiness` says whether it is connected. None with the
+    /// embedded broker.
+    ///
+    /// # Errors
+    /// Files or addresses that no broker can make up for.
+    pub async fn listen(
+        config: &config::Broker,
+        command: &str,
+        kinds: &[Kind],
+        room: Room,
+        readiness: &Readiness,
+    ) -> Result<Option<Subscription>, ConnectError> {
+        let dependency = || readiness.dependency(BROKER);
+        Ok(match &config.transport {
+            Transport::Embedded(_) => None,
+            Transport::Nats(nats) => {
+                let settings = nats_settings(config, command.to_owned());
+                let nats = Nats::listen(nats, &settings, dependency()).await?;
+                Some(nats.subscribe(kinds, room))
+            }
+            Transport::Mqtt(mqtt) => {
+                let settings = mqtt_settings(config, mqtt, command, "");
+                Some(mqtt::subscription::listen(&settings, kinds, room, dependency()))
+            }
+        })
+    }
+
     /// Publishes for a command what it puts back from the dead letters of a consumer group.
     pub fn courier(&self, group: &str) -> Arc<dyn Publisher> {
         match &self.driver {
@@ -120,10 +149,10 @@ impl Broker {
     }
 
     /// Hears the heartbeats of all programs.
-    pub fn heartbeats(&self) -> HeartbeatSubscription {
+    pub fn heartbeats(&self) -> Subscription {
         match &self.driver {
             Driver::Nats(nats) => nats.heartbeats(),
-            Driver::Mqtt { settings, .. } => mqtt::heartbeats::subscribe(settings),
+            Driver::Mqtt { settings, .. } => mqtt::subscription::heartbeats(settings),
         }
     }
 

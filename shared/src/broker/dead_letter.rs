@@ -20,6 +20,7 @@ const DIGEST_BYTES: usize = 8;
 
 /// An event of which something cannot be stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
     /// The event's id; one made from its bytes when it has none.
@@ -28,6 +29,7 @@ pub struct DeadLetter {
     pub subject: String,
     /// The event, unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     pub event: Option<Box<RawValue>>,
     /// The event's bytes, when they are no JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]

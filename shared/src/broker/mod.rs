@@ -8,12 +8,12 @@ mod connect;
 mod dead_letter;
 pub mod embedded;
 pub mod forward;
-mod heartbeats;
 mod life;
 pub mod memory;
 pub mod mqtt;
 pub mod nats;
 mod shrink;
+mod subscription;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,8 +24,8 @@ pub use connect::Broker;
 pub use dead_letter::{
     DeadLetter, DeadLetterError, DeadLetters, LetterHeader, Look, id_from_bytes, stated_id,
 };
-pub use heartbeats::HeartbeatSubscription;
 pub use life::{Confirmed, Life, Remembers};
+pub use subscription::{Published, Room, Subscription};
 
 use crate::subject::Subject;
 

@@ -45,6 +45,7 @@ pub use heartbeat::{Heartbeat, UptimeMonitor};
 pub use influxdb::{InfluxDb, Retention, RetentionPolicy, Version};
 pub use load::{Loaded, check, from_text, load};
 pub use logging::{LogLevel, Logging};
+pub use nearest::nearest;
 pub use pages::{CollectorHttp, Prometheus, WriterHttp};
 pub use polling::{AppNames, Discovery, ExcludedUser, Sessions};
 pub use problem::{ConfigError, Place, Problem};

@@ -4,7 +4,7 @@
 const LIKE_ENOUGH: f64 = 0.6;
 
 /// Finds the name that is most like another, ignoring case; none when nothing is like it.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     known
         .into_iter()

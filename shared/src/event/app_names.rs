@@ -6,6 +6,7 @@ use super::Poll;
 
 /// One extraction of app names, or one part of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AppNames {
     /// The repository's host.
@@ -24,6 +25,7 @@ pub struct AppNames {
 
 /// An app and what happened to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AppChange {
     /// The app's id.
     pub id: String,
@@ -36,6 +38,7 @@ pub struct AppChange {
 
 /// What happened to an app since the extraction before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
     /// Not known before.

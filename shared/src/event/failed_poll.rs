@@ -8,6 +8,7 @@ use super::{Poll, Server, Source};
 
 /// A poll without an answer that could be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FailedPoll {
     /// The server polled; for app names the repository's host.

@@ -6,6 +6,7 @@ use super::{Poll, Server, number};
 
 /// The answer of one health check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// The server polled.
@@ -21,6 +22,7 @@ pub struct Health {
 
 /// The body of `/engine/healthcheck`; what is missing or absurd there is missing here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EngineHealth {
     /// Engine version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,32 +55,40 @@ pub struct EngineHealth {
 
 /// Memory, in MB (2^20 bytes).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     /// Committed by the engine's process.
     #[serde(default, with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub committed: Option<f64>,
     /// Committed and reserved.
     #[serde(default, with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub allocated: Option<f64>,
     /// The smaller of free physical and free virtual memory of the machine.
     #[serde(default, with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub free: Option<f64>,
     /// Physical memory of the machine; newer engines only.
     #[serde(default, with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub total_physical: Option<f64>,
 }
 
 /// Processor load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cpu {
     /// Percent used by the engine, the mean of 30 seconds.
     #[serde(default, with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub total: Option<f64>,
 }
 
 /// Engine sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SessionCounts {
     /// With an action now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,6 +100,7 @@ pub struct SessionCounts {
 
 /// Users with engine sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UserCounts {
     /// With an action now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +112,7 @@ pub struct UserCounts {
 
 /// Documents (ids in the engine's order, repeats kept) and counters since the engine's start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EngineApps {
     /// With an action now.
     #[serde(default)]
@@ -121,6 +133,7 @@ pub struct EngineApps {
 
 /// Result cache, counters since the engine's start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CacheCounters {
     /// Hits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,21 +154,23 @@ pub struct CacheCounters {
 
 /// The engine's documents, each list one to one with the engine's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AppLists {
-    /// See [`EngineApps::active_docs`].
+    /// Documents with an action now, as `active_docs` of the engine.
     #[serde(default)]
     pub active: Vec<App>,
-    /// See [`EngineApps::loaded_docs`].
+    /// Documents open in a session, as `loaded_docs` of the engine.
     #[serde(default)]
     pub loaded: Vec<App>,
-    /// See [`EngineApps::in_memory_docs`].
+    /// Documents in memory, as `in_memory_docs` of the engine.
     #[serde(default)]
     pub in_memory: Vec<App>,
 }
 
 /// A document of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct App {
     /// App id, a session app's id, or a file's path on Qlik Sense Desktop.
     pub id: String,

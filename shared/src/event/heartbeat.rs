@@ -7,6 +7,7 @@ use crate::timestamp::Timestamp;
 
 /// One beat of a program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Heartbeat {
     /// `collector`, `writer` or `footman`.
@@ -43,6 +44,7 @@ pub struct Heartbeat {
 
 /// What a member of a consumer group settled, by the epochs and sequences of the events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Settlements {
     /// The consumer group.
@@ -60,6 +62,7 @@ pub struct Settlements {
 
 /// Sequences of an epoch as bits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SequenceBits {
     /// The epoch.
@@ -74,6 +77,7 @@ pub struct SequenceBits {
 /// The highest sequence of an epoch that came through a queue of the broker. Within a queue events
 /// come in the order of their publishing, so all lower ones that went through it have come too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Reached {
     /// The epoch.
@@ -86,6 +90,7 @@ pub struct Reached {
 
 /// What became of published events otherwise than by a consumer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Publications {
     /// From this sequence on, the events of this epoch wait in the outbox.
@@ -101,6 +106,7 @@ pub struct Publications {
 
 /// An event by its epoch, its number there, and its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NamedEvent {
     /// The epoch.
@@ -113,18 +119,20 @@ pub struct NamedEvent {
 
 /// The process' memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessMemory {
-    /// Resident set.
+    /// Resident set, in bytes.
     #[serde(default)]
     pub resident_bytes: u64,
-    /// Allocated by the program.
+    /// Allocated by the program, in bytes.
     #[serde(default)]
     pub allocated_bytes: u64,
 }
 
 /// Counters since the start and gauges of now, named as the fields of `footman_heartbeat`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counters {
     /// Events handed to the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,6 +163,7 @@ pub struct Counters {
     pub backlog: Option<u64>,
     /// Age of the oldest delivery that is not stored, in seconds.
     #[serde(default, with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub oldest_unwritten_s: Option<f64>,
     /// Events that were confirmed, or given up for their age, and that nobody settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ mod health;
 mod heartbeat;
 mod number;
 mod sessions;
+mod started;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ use crate::timestamp::Timestamp;
 
 /// One event of any kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Event {
     /// An engine's health.
@@ -96,6 +98,7 @@ impl Event {
 
 /// A monitored server, with its true names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Server {
     /// `serverName` of the configuration; for app names, the repository's host.
@@ -112,6 +115,7 @@ pub struct Server {
 
 /// The circumstances of the poll that an event came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Poll {
     /// The tick at which the poll was due.
@@ -120,13 +124,14 @@ pub struct Poll {
     pub duration_ms: u64,
     /// Time between two ticks, in milliseconds.
     pub interval_ms: u64,
-    /// Size of the answer's body.
+    /// Size of the answer's body, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }
 
 /// One of the APIs that are polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The engine's health check.

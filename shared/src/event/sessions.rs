@@ -8,6 +8,7 @@ use super::{Poll, Server};
 ///
 /// Excluded users are in no list; only the counts know of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Sessions {
     /// The server polled.
@@ -42,6 +43,7 @@ pub struct Sessions {
 
 /// One login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// The user's directory.

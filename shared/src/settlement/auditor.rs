@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{Audit, Finding, Published};
-use crate::broker::HeartbeatSubscription;
+use crate::broker::Subscription;
 use crate::envelope::{Envelope, Place};
 use crate::event::{Event, Kind, NamedEvent, Publications};
 use crate::heartbeat::Heard;
@@ -125,7 +125,7 @@ impl Auditor {
     /// Hears heartbeats until `stop`, and lets `heard` know them too.
     pub async fn run(
         self: Arc<Self>,
-        mut heartbeats: HeartbeatSubscription,
+        mut heartbeats: Subscription,
         heard: Arc<Heard>,
         stop: CancellationToken,
     ) -> Result<(), std::convert::Infallible> {
@@ -135,8 +135,8 @@ impl Auditor {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(heartbeat) = heartbeats.next() => {
-                    heard.note(&heartbeat);
-                    self.hear(&heartbeat);
+                    heard.note(&heartbeat.payload);
+                    self.hear(&heartbeat.payload);
                 }
                 _ = looks.tick() => self.look(),
             }

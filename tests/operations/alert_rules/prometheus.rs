@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use integration_tests::influxd::Influxd;
 use integration_tests::patience::eventually_equal;
-use integration_tests::process::free_port;
 use integration_tests::programs::FootmanRun;
+use integration_tests::prometheus::promtool;
 use serde_json::Value;
 use simulator::{ButlerSosOptions, Site, SiteConfig};
 
@@ -14,7 +14,7 @@ use super::yaml;
 use crate::dashboards::files::text;
 
 /// What begins like one of Footman's metrics.
-const PREFIXES: [&str; 3] = ["butlersos_", "collector_", "writer_"];
+const PREFIXES: [&str; 4] = ["collector_", "footman_", "qliksense_", "writer_"];
 /// What `footman run` over its own broker and with certificates in files does not serve, and who
 /// does.
 const ELSEWHERE: [(&str, &str); 3] = [
@@ -57,6 +57,14 @@ fn the_example_reads_the_rules_and_names_their_jobs() {
     assert!(text(&down["expr"]).contains(&format!("job=~\"{}\"", jobs.join("|"))));
 }
 
+#[test]
+fn promtool_finds_the_files_sound_and_the_cases_true() {
+    let config = yaml::config("prometheus");
+    promtool(&config, &["check", "config", "prometheus.yml"], "");
+    let tests = yaml::config("../tests/operations/alert_rules");
+    promtool(&tests, &["test", "rules", "promtool.yml"], "");
+}
+
 /// The names of metrics in an expression.
 fn metrics(expression: &str) -> impl Iterator<Item = &str> {
     let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
@@ -68,29 +76,24 @@ async fn every_metric_is_served() {
     let rules = rules();
     let asked: BTreeSet<&str> =
         rules.iter().flat_map(|rule| metrics(text(&rule["expr"]))).collect();
-    assert!(asked.len() > 10, "{asked:?}");
+    assert!(asked.len() > 15, "{asked:?}");
 
     let site = Site::start(SiteConfig::for_test().unwrap()).await.unwrap();
     let influxd = Influxd::start().await;
-    let port = free_port();
     let mut footman = FootmanRun::prepare(|sections| {
-        let options = ButlerSosOptions {
+        site.butler_sos_config(&ButlerSosOptions {
             influxdb_port: influxd.port(),
             polling_interval: Duration::from_secs(1),
+            session_interval: Duration::from_secs(1),
             more: sections,
             ..ButlerSosOptions::default()
-        };
-        let page = format!("prometheus: {{enable: true, host: 127.0.0.1, port: {port}");
-        site.butler_sos_config(&options).replace("prometheus: {enable: false", &page)
+        })
     });
     footman.start().await;
-    let url = format!("http://127.0.0.1:{port}/metrics");
     eventually_equal("what is asked for and not served", Vec::new(), || async {
-        let Ok(answer) = reqwest::get(&url).await else { return vec![url.clone()] };
-        let pages = [answer.text().await.unwrap(), footman.page("/metrics").await.unwrap().1];
-        let series = pages.iter().flat_map(|page| page.lines());
+        let (_, page) = footman.page("/metrics").await.unwrap();
         let served: BTreeSet<&str> =
-            series.filter_map(|line| line.split(['{', ' ']).next()).collect();
+            page.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
         let elsewhere = |metric: &str| ELSEWHERE.iter().any(|(name, _)| *name == metric);
         let missing = asked.iter().filter(|name| !served.contains(*name) && !elsewhere(name));
         missing.map(|&name| name.to_owned()).collect()

@@ -7,3 +7,4 @@ mod nats;
 mod nats_roles;
 mod pipeline;
 mod shipped;
+mod tap;

@@ -23,11 +23,7 @@ pub(super) fn points(event: &Health, time: Timestamp, schema: &Schema, emit: &mu
             .with_text("started", health.started.as_deref())
             .with(
                 "uptime",
-                health
-                    .started
-                    .as_deref()
-                    .and_then(|started| uptime(started, time))
-                    .map(FieldValue::text),
+                health.started_at().map(|started| FieldValue::text(uptime(started, time))),
             ),
     );
     let memory = &health.mem;

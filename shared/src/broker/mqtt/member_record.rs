@@ -8,8 +8,9 @@ use crate::subject::Token;
 
 /// What a member publishes again and again as long as it is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct MemberRecord {
+pub(crate) struct MemberRecord {
     /// Who it is.
     #[serde(flatten)]
     pub(super) who: SlotOwner,

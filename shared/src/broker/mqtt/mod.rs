@@ -19,7 +19,6 @@ mod dead_letters;
 mod endpoint;
 mod failure;
 mod flight;
-pub(super) mod heartbeats;
 mod link;
 pub mod look;
 mod member_record;
@@ -28,9 +27,13 @@ mod registry;
 mod report;
 mod slot_record;
 mod subscribed;
+pub(super) mod subscription;
 mod topics;
 
 use crate::config::Mqtt;
+
+#[cfg(test)]
+pub(crate) use self::{member_record::MemberRecord, publisher::Mark};
 
 pub use consumer::MqttConsumer;
 pub use courier::MqttCourier;

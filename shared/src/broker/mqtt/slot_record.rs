@@ -6,6 +6,7 @@ use crate::timestamp::Timestamp;
 
 /// What is retained on a slot's topic as long as its session lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SlotRecord {
     /// Who is connected as the slot; nobody when its writer has left or died.
@@ -26,6 +27,7 @@ pub struct SlotRecord {
 
 /// A program that owns a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SlotOwner {
     /// The program.
     pub process: String,

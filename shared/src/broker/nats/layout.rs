@@ -113,9 +113,9 @@ impl Layout {
         }
     }
 
-    /// The heartbeats of all programs.
-    pub(super) fn heartbeats(&self) -> String {
-        format!("{}.{VERSION}.{}.>", self.prefix, Kind::Heartbeats.name())
+    /// All events of a kind.
+    pub(super) fn all_of(&self, kind: Kind) -> String {
+        format!("{}.{VERSION}.{}.>", self.prefix, kind.name())
     }
 
     /// Where a group's dead letters lie.

@@ -48,7 +48,9 @@ pub(super) struct LinkState {
     /// Subjects that the server refused to let us publish on, and a sign when there are more.
     denied: Mutex<BTreeSet<String>>,
     denials: watch::Sender<u64>,
-    /// Whether the server refused to let us hear its answers, on this connection.
+    /// Subscriptions that the server refused on this connection.
+    unheard: Mutex<BTreeSet<String>>,
+    /// Whether one of them is that to its answers.
     is_deaf: AtomicBool,
     /// What the client said last about an attempt, in few words.
     last_failure: Mutex<Option<String>>,
@@ -162,6 +164,16 @@ impl Link {
         self.state.is_denied(subject)
     }
 
+    /// Whether the server has refused a subscription, on this connection.
+    pub(super) fn is_unheard(&self, subject: &str) -> bool {
+        lock(&self.state.unheard).contains(subject)
+    }
+
+    /// Changes with every refusal.
+    pub(super) fn refusals(&self) -> watch::Receiver<u64> {
+        self.state.denials.subscribe()
+    }
+
     /// Waits until the server has refused to let us hear its answers, and says so.
     async fn deaf(&self) -> String {
         self.refused(|state| state.is_deaf.load(Ordering::Relaxed)).await;
@@ -216,6 +228,7 @@ impl LinkState {
             connections: Mutex::new(0),
             denied: Mutex::default(),
             denials: watch::Sender::new(0),
+            unheard: Mutex::default(),
             is_deaf: AtomicBool::new(false),
             last_failure: Mutex::new(None),
         }
@@ -257,6 +270,7 @@ impl LinkState {
 
     fn on_connected(&self) {
         lock(&self.denied).clear();
+        lock(&self.unheard).clear();
         self.is_deaf.store(false, Ordering::Relaxed);
         *lock(&self.last_failure) = None;
         let mut connections = lock(&self.connections);
@@ -304,10 +318,14 @@ impl LinkState {
     fn deafen(&self, subject: &str) {
         if subject.starts_with(&self.inbox) {
             self.is_deaf.store(true, Ordering::Relaxed);
-            self.denials.send_modify(|count| *count += 1);
         } else {
             tracing::warn!("NATS: {}", may_not_subscribe(subject));
+            let mut unheard = lock(&self.unheard);
+            if unheard.len() < MOST_DENIED {
+                unheard.insert(subject.to_owned());
+            }
         }
+        self.denials.send_modify(|count| *count += 1);
     }
 
     fn deaf_words(&self) -> String {

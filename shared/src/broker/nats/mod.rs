@@ -11,7 +11,6 @@ mod connect;
 mod consumer;
 mod dead_letters;
 mod difference;
-mod heartbeats;
 mod hints;
 mod layout;
 mod link;
@@ -22,14 +21,16 @@ mod publisher;
 mod settings;
 mod standing;
 mod streams;
+mod subscription;
 mod watch;
 
 use std::sync::Arc;
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Consumer, DeadLetters, HeartbeatSubscription, Publisher};
+use super::{Consumer, DeadLetters, Publisher, Room, Subscription};
 use crate::config;
+use crate::event::Kind;
 use crate::readiness::Dependency;
 use crate::subject::Token;
 
@@ -86,6 +87,15 @@ impl Nats {
         Self::come(config, settings, dependency, Presence::Visitor).await
     }
 
+    /// The same for a command that only listens: it asks the server for nothing.
+    pub async fn listen(
+        config: &config::Nats,
+        settings: &NatsSettings,
+        dependency: Dependency,
+    ) -> Result<Self, ConnectError> {
+        Self::come(config, settings, dependency, Presence::Listener).await
+    }
+
     async fn come(
         config: &config::Nats,
         settings: &NatsSettings,
@@ -128,8 +138,13 @@ impl Nats {
     }
 
     /// Hears the heartbeats of all programs.
-    pub fn heartbeats(&self) -> HeartbeatSubscription {
-        heartbeats::subscribe(Arc::clone(&self.shared))
+    pub fn heartbeats(&self) -> Subscription {
+        self.subscribe(&[Kind::Heartbeats], Room::HEARTBEATS)
+    }
+
+    /// Hears the events of these kinds while they are published; what finds no room is not heard.
+    pub fn subscribe(&self, kinds: &[Kind], room: Room) -> Subscription {
+        subscription::subscribe(Arc::clone(&self.shared), kinds, room)
     }
 
     /// Settings of the streams and consumers at the server that are not those asked for.

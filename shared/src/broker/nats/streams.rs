@@ -71,6 +71,8 @@ pub(super) enum Presence {
     Member,
     /// It looks at the dead letters and leaves; what is missing is left missing.
     Visitor,
+    /// It hears what is published, and asks for no stream: it may have no right to.
+    Listener,
 }
 
 /// What is known of the streams.
@@ -185,8 +187,10 @@ impl Keeper {
 
     /// Looks at both streams; no words mean that the connection is gone.
     async fn look(&self) -> Result<(), Option<String>> {
-        if self.presence == Presence::Visitor {
-            return self.visit().await;
+        match self.presence {
+            Presence::Member => {}
+            Presence::Visitor => return self.visit().await,
+            Presence::Listener => return Ok(()),
         }
         self.ensure(self.layout.events(), true).await?;
         // Only a writer with something to keep needs the second one.

@@ -20,7 +20,8 @@ pub(super) type Sessions = BTreeMap<String, String>;
 /// own outbox only: a collector that was given a new directory, or one that shares its name with
 /// another, must not take somebody else's mark for its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Mark {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Mark {
     /// The epoch of the last event that it covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     epoch: Option<String>,

@@ -8,6 +8,9 @@ mod mark;
 mod marks;
 mod role;
 
+#[cfg(test)]
+pub(crate) use mark::Mark;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
