@@ -8,11 +8,12 @@ use futures::StreamExt as _;
 use shared::broker::Publisher;
 use shared::broker::mqtt::{MqttPublisher, MqttSettings};
 use shared::broker::nats::{Nats, NatsSettings, Timing};
+use shared::config;
 use shared::outbox::{Outbox, OutboxSettings};
 use shared::readiness::Readiness;
 use tokio::time::Instant;
 
-use crate::made_up::{MadeUp, Mix};
+use crate::made_up::{MadeUp, Mix, Times};
 use crate::mosquitto::Mosquitto;
 use crate::nats::NatsServer;
 use crate::patience::eventually;
@@ -58,6 +59,8 @@ pub struct Made {
     pub bytes: usize,
     /// How long it took.
     pub took: Duration,
+    /// When its events were.
+    pub times: Times,
 }
 
 /// Publishes to NATS, as soon as the stream is there.
@@ -77,9 +80,18 @@ pub async fn publish_to_nats(server: &NatsServer, room: Room, mix: Mix, events: 
 
 /// Publishes over MQTT, as soon as a writer has subscribed.
 pub async fn publish_to_mqtt(server: &Mosquitto, mix: Mix, events: u64) -> Made {
+    publish_as(server.settings(), mix, events).await
+}
+
+/// Publishes over MQTT to sessions that are there, although no writer has any.
+pub async fn publish_to_sessions(server: &Mosquitto, mix: Mix, events: u64) -> Made {
+    publish_as(config::Mqtt { groups: vec![], ..server.settings() }, mix, events).await
+}
+
+async fn publish_as(broker: config::Mqtt, mix: Mix, events: u64) -> Made {
     let settings = MqttSettings {
         topic_prefix: PREFIX.to_owned(),
-        broker: server.settings(),
+        broker,
         process: "backlog".to_owned(),
         instance: "backlog".to_owned(),
     };
@@ -92,7 +104,7 @@ pub async fn publish_to_mqtt(server: &Mosquitto, mix: Mix, events: u64) -> Made 
 
 async fn publish(publisher: &dyn Publisher, mix: Mix, events: u64) -> Made {
     let mut made_up = MadeUp::new(mix, events);
-    let started = Instant::now();
+    let (times, started) = (made_up.times(), Instant::now());
     let mut bytes = 0;
     futures::stream::iter(0..events)
         .map(|_| {
@@ -110,7 +122,7 @@ async fn publish(publisher: &dyn Publisher, mix: Mix, events: u64) -> Made {
         .buffer_unordered(IN_FLIGHT)
         .for_each(|()| std::future::ready(()))
         .await;
-    Made { events, bytes, took: started.elapsed() }
+    Made { events, bytes, took: started.elapsed(), times }
 }
 
 /// Fills an outbox, or the queue of the embedded broker.
@@ -123,7 +135,7 @@ pub async fn append(directory: &Path, room: Room, mix: Mix, events: u64) -> Made
     };
     let outbox = Outbox::open(&settings).unwrap();
     let mut made_up = MadeUp::new(mix, events);
-    let started = Instant::now();
+    let (times, started) = (made_up.times(), Instant::now());
     let (mut appended, mut bytes) = (0, 0);
     while appended < events {
         let entries: Vec<_> =
@@ -139,5 +151,5 @@ pub async fn append(directory: &Path, room: Room, mix: Mix, events: u64) -> Made
         std::fs::File::open(directory.join("lock")).ok()?.try_lock().ok()
     })
     .await;
-    Made { events, bytes, took: started.elapsed() }
+    Made { events, bytes, took: started.elapsed(), times }
 }

@@ -67,6 +67,11 @@ impl Influxd {
         drop(self.process.take());
     }
 
+    /// The process, to be looked at.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
     /// Where its files are.
     pub fn directory(&self) -> &Path {
         self.directory.path()

@@ -39,6 +39,8 @@ pub struct InfluxDbSink {
 struct Shared {
     manner: Mutex<Manner>,
     writes: AtomicU64,
+    /// Bodies of writes, as they came, when they are kept.
+    kept: Mutex<Option<Vec<Bytes>>>,
 }
 
 impl Default for InfluxDbSink {
@@ -46,7 +48,8 @@ impl Default for InfluxDbSink {
     fn default() -> Self {
         shared::lifecycle::install_crypto();
         let (manner, writes) = (Mutex::new(Manner::Busy), AtomicU64::new(0));
-        Self { port: free_port(), task: None, shared: Arc::new(Shared { manner, writes }) }
+        let shared = Arc::new(Shared { manner, writes, kept: Mutex::default() });
+        Self { port: free_port(), task: None, shared }
     }
 }
 
@@ -66,6 +69,16 @@ impl InfluxDbSink {
         }
     }
 
+    /// Keeps the bodies of writes from now on, compressed as they come.
+    pub fn keep_bodies(&self) {
+        *lock(&self.shared.kept) = Some(Vec::new());
+    }
+
+    /// The bodies that were kept; keeps none any more.
+    pub fn take_bodies(&self) -> Vec<Bytes> {
+        lock(&self.shared.kept).take().unwrap_or_default()
+    }
+
     /// Writes that came, whatever became of them.
     pub fn writes(&self) -> u64 {
         self.shared.writes.load(Ordering::Relaxed)
@@ -80,8 +93,8 @@ impl Drop for InfluxDbSink {
     }
 }
 
-fn lock(manner: &Mutex<Manner>) -> MutexGuard<'_, Manner> {
-    manner.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -102,7 +115,15 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
     let (head, mut body) = request.into_parts();
-    while let Some(Ok(_frame)) = body.frame().await {}
+    let is_kept = head.uri.path() == "/write" && lock(&shared.kept).is_some();
+    if is_kept {
+        let whole = body.collect().await.map(http_body_util::Collected::to_bytes);
+        if let (Ok(whole), Some(kept)) = (whole, lock(&shared.kept).as_mut()) {
+            kept.push(whole);
+        }
+    } else {
+        while let Some(Ok(_frame)) = body.frame().await {}
+    }
     let response = Response::builder().header("x-influxdb-version", "1.6.7");
     if head.uri.path() != "/write" {
         let nothing = Full::from("{\"results\":[{\"statement_id\":0}]}");

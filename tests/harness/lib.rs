@@ -20,6 +20,7 @@ pub mod influxd;
 pub mod influxdb_door;
 pub mod influxdb_sink;
 pub mod made_up;
+pub mod measure;
 pub mod mosquitto;
 pub mod nats;
 pub mod nats_cluster;

@@ -16,6 +16,10 @@ use crate::process::{Process, free_port};
 
 /// Anybody may connect and do anything.
 const OPEN: &str = "allow_anonymous true\n";
+/// What tests look for in its log.
+const EVERYTHING: &str = "all";
+/// Connections, and what goes wrong: a line for each packet would cost more than the packet.
+const LITTLE: &str = "notice";
 /// Where Debian puts it, which is not on everybody's path.
 const DEBIAN: &str = "/usr/sbin/mosquitto";
 
@@ -41,8 +45,19 @@ impl Mosquitto {
         mosquitto
     }
 
+    /// Starts one that is open to everybody and logs little, as an operator's does: for benches.
+    pub async fn start_quiet() -> Self {
+        let mut mosquitto = Self::prepare_logging(LITTLE, |_| OPEN.to_owned());
+        mosquitto.restart().await;
+        mosquitto
+    }
+
     /// One that is not started yet.
     pub fn prepare(extra: impl FnOnce(&Path) -> String) -> Self {
+        Self::prepare_logging(EVERYTHING, extra)
+    }
+
+    fn prepare_logging(log: &str, extra: impl FnOnce(&Path) -> String) -> Self {
         shared::lifecycle::install_crypto();
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -51,7 +66,7 @@ impl Mosquitto {
         // `user` keeps it from changing to a user who may not read this directory.
         let text = format!(
             "listener {port} 127.0.0.1\n{extra}{access}persistence true\npersistence_location {}/\n\
-             autosave_interval 60\nmax_queued_messages 0\nuser root\nlog_dest stderr\nlog_type all\n\
+             autosave_interval 60\nmax_queued_messages 0\nuser root\nlog_dest stderr\nlog_type {log}\n\
              connection_messages true\n",
             directory.path().display()
         );
@@ -104,6 +119,11 @@ impl Mosquitto {
         if database.exists() {
             std::fs::remove_file(database).unwrap();
         }
+    }
+
+    /// The process, to be looked at.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
     }
 
     /// Its port.

@@ -21,6 +21,8 @@ pub mod reason;
 mod repeated;
 pub mod schema;
 mod split;
+#[doc(hidden)]
+pub mod stages;
 mod vital;
 mod window;
 

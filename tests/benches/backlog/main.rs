@@ -146,7 +146,7 @@ fn house(arguments: &Arguments, site: &Site, influxdb: u16, broker: u16) -> Hous
 }
 
 fn tell(made: Made) {
-    let Made { events, bytes, took } = made;
+    let Made { events, bytes, took, .. } = made;
     let each = bytes as u64 / events.max(1);
     println!("backlog of {events} events, {each} bytes each, made in {:.1} s", took.as_secs_f64());
 }

@@ -235,7 +235,7 @@ impl Destination for InfluxDb {
 }
 
 /// Level 1 costs a third of the default level's time, and lines repeat enough to become a seventh.
-fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     encoder.write_all(body)?;
     encoder.finish()

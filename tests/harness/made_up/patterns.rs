@@ -1,100 +1,94 @@
-//! Events as a large site makes them, by the million: real types, real sizes, no site behind them.
+//! What is made up: events but for their times and numbers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-use shared::broker::Outgoing;
-use shared::envelope::{Origin, Unnumbered};
 use shared::event::{
-    App, AppChange, AppLists, AppNames, CacheCounters, Category, Change, Cpu, EngineApps,
-    EngineHealth, Event, FailedPoll, Health, Memory, Poll, Server, Session, SessionCounts,
-    Sessions, Source, UserCounts,
+    App, AppChange, AppLists, AppNames, CacheCounters, Category, Change, Counters, Cpu, EngineApps,
+    EngineHealth, Event, FailedPoll, Health, Heartbeat, Memory, Poll, ProcessMemory, Server,
+    Session, SessionCounts, Sessions, Source, UserCounts,
 };
-use shared::outbox::Entry;
 use shared::subject::{Subject, Token};
 use shared::timestamp::Timestamp;
 
+use super::Mix;
+
 const PREFIX: &str = "qliksense";
 /// Servers of the site.
-const SERVERS: usize = 300;
+pub(super) const SERVERS: usize = 300;
+/// Virtual proxies of each.
+pub(super) const PROXIES: usize = 4;
+/// Sessions on each at once.
+const SESSIONS: usize = 8;
+/// Ids of sessions that there are in all: a fifth of the values that influxd 1.x lets a tag have.
+pub(super) const SESSION_IDS: usize = 20_000;
+/// Servers for each program that beats, when there are beats.
+const SERVERS_PER_BEAT: usize = 15;
 /// What an event that is nearly as large as one may be takes.
 const NEARLY_LARGEST: usize = 870 << 10;
 
-/// Which events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mix {
-    /// As a site makes them: mostly health of 2 to 9 KB, some sessions, app names, failed polls.
-    Site,
-    /// Failed polls alone: small, with two points each.
-    Small,
-    /// The largest that there may be, with many points each.
-    Large,
-}
-
-/// Makes events, in order of their times, no two of which are alike.
-#[derive(Debug)]
-pub struct MadeUp {
-    origin: Origin,
-    patterns: Vec<Pattern>,
-    made: u64,
-    first: Timestamp,
-    apart: Duration,
-}
-
 /// An event but for its time and its number.
 #[derive(Debug)]
-struct Pattern {
-    subject: Subject,
-    name: String,
-    event: Event,
+pub(super) struct Pattern {
+    pub(super) subject: Subject,
+    /// Of what it is about, as in the envelope.
+    pub(super) name: String,
+    pub(super) event: Event,
+    /// Which virtual proxy of the site it is about, when its sessions come and go.
+    proxy: Option<usize>,
 }
 
-impl MadeUp {
-    /// `count` events of the last hour.
-    pub fn new(mix: Mix, count: u64) -> Self {
-        let hour = Duration::from_hours(1);
-        let patterns = match mix {
-            Mix::Site => (0..SERVERS).flat_map(of_a_server).collect(),
-            Mix::Small => (0..SERVERS).map(failed_poll).collect(),
-            Mix::Large => (0..2).map(large_sessions).chain((0..2).map(large_app_names)).collect(),
-        };
-        Self {
-            origin: Origin::new("collector", "made-up"),
-            patterns,
-            made: 0,
-            first: Timestamp::now().minus(hour),
-            apart: hour / u32::try_from(count.max(1)).unwrap(),
+impl Pattern {
+    fn new(subject: Subject, name: String, event: Event) -> Self {
+        Self { subject, name, event, proxy: None }
+    }
+
+    /// In each round half of the sessions are others, from the proxy's share of the pool.
+    pub(super) fn meet_others(&mut self, round: usize) {
+        let (Some(proxy), Event::Sessions(event)) = (self.proxy, &mut self.event) else { return };
+        let (proxies, first) = (SERVERS * PROXIES, round * SESSIONS / 2);
+        let share = SESSION_IDS / proxies;
+        for (place, session) in event.sessions.iter_mut().enumerate() {
+            *session = session_of(proxy + proxies * ((first + place) % share));
         }
     }
+}
 
-    /// The next event for an outbox.
-    pub fn entry(&mut self) -> Entry {
-        let pattern = &self.patterns[usize::try_from(self.made).unwrap() % self.patterns.len()];
-        let apart = i64::try_from(self.apart.as_nanos()).unwrap();
-        let time = self.first.nanos() + apart * i64::try_from(self.made).unwrap();
-        self.made += 1;
-        let time = Timestamp::from_nanos(time);
-        let event = Unnumbered::encode(&self.origin, &pattern.name, time, &pattern.event).unwrap();
-        Entry { subject: pattern.subject.clone(), event }
-    }
-
-    /// The next event for a broker.
-    pub fn outgoing(&mut self) -> Outgoing {
-        let Entry { subject, event } = self.entry();
-        let id = event.id().to_string();
-        let payload: Bytes = event.numbered(self.made);
-        Outgoing { subject, id, payload }
+/// The patterns of a mix; events follow them, over and over.
+pub(super) fn of(mix: Mix) -> Vec<Pattern> {
+    let servers = 0..SERVERS;
+    let of_proxies = |number| (0..PROXIES).map(move |proxy| sessions(number, proxy));
+    match mix {
+        Mix::Site => servers.flat_map(of_a_server).collect(),
+        Mix::Kinds => servers.flat_map(of_a_server_and_its_program).collect(),
+        Mix::Health => servers.flat_map(healths).collect(),
+        Mix::Sessions => servers.flat_map(of_proxies).collect(),
+        Mix::AppNames => vec![app_names(2)],
+        Mix::Heartbeats => servers.map(heartbeat).collect(),
+        Mix::Small => servers.map(failed_poll).collect(),
+        Mix::Large => (0..2).map(large_sessions).chain((0..2).map(large_app_names)).collect(),
     }
 }
 
 /// Twenty polls of a server: fourteen healths, four proxies' sessions, app names, a failure.
 fn of_a_server(number: usize) -> Vec<Pattern> {
-    let mut patterns: Vec<Pattern> = (0..14).map(|round| health(number, round)).collect();
-    patterns.extend((0..4).map(|proxy| sessions(number, proxy, 8)));
+    let mut patterns: Vec<Pattern> = healths(number).collect();
+    patterns.extend((0..PROXIES).map(|proxy| sessions(number, proxy)));
     patterns.push(app_names(2));
     patterns.push(failed_poll(number));
     patterns
+}
+
+fn of_a_server_and_its_program(number: usize) -> Vec<Pattern> {
+    let mut patterns = of_a_server(number);
+    if number.is_multiple_of(SERVERS_PER_BEAT) {
+        patterns.push(heartbeat(number / SERVERS_PER_BEAT));
+    }
+    patterns
+}
+
+fn healths(number: usize) -> impl Iterator<Item = Pattern> {
+    (0..14).map(move |round| health(number, round))
 }
 
 fn server(number: usize) -> Server {
@@ -165,17 +159,26 @@ fn health(number: usize, round: usize) -> Pattern {
         server: server.clone(),
     };
     let subject = Subject::health(PREFIX, &Token::new(&server.name));
-    Pattern { subject, name: server.name, event: Event::Health(Box::new(event)) }
+    Pattern::new(subject, server.name, Event::Health(Box::new(event)))
 }
 
-fn sessions(number: usize, proxy: usize, count: usize) -> Pattern {
+/// A session by its place in the pool: always the same user on the same proxy.
+fn session_of(number: usize) -> Session {
+    Session {
+        user_directory: "CORP".to_owned(),
+        user_id: Some(format!("user{number}")),
+        session_id: format!("{number:08x}-6a1c-4b7e-8f21-{number:012x}"),
+    }
+}
+
+fn sessions(number: usize, proxy: usize) -> Pattern {
+    let pattern = sessions_of(number, proxy, SESSIONS);
+    Pattern { proxy: Some(number * PROXIES + proxy), ..pattern }
+}
+
+fn sessions_of(number: usize, proxy: usize, count: usize) -> Pattern {
     let server = server(number);
     let virtual_proxy = format!("/proxy{proxy}");
-    let session = |session| Session {
-        user_directory: "CORP".to_owned(),
-        user_id: Some(format!("user{session}")),
-        session_id: format!("{session:08x}-6a1c-4b7e-8f21-{number:012x}"),
-    };
     let event = Sessions {
         poll: poll(),
         virtual_proxy: virtual_proxy.clone(),
@@ -186,13 +189,13 @@ fn sessions(number: usize, proxy: usize, count: usize) -> Pattern {
         excluded_session_count: 0,
         user_count: count as u64,
         user_id_key: None,
-        sessions: (0..count).map(session).collect(),
+        sessions: (0..count).map(session_of).collect(),
         users: None,
         server: server.clone(),
     };
     let proxy = Token::virtual_proxy(&virtual_proxy);
     let subject = Subject::sessions(PREFIX, &Token::new(&server.name), &proxy);
-    Pattern { subject, name: server.name, event: Event::Sessions(event) }
+    Pattern::new(subject, server.name, Event::Sessions(event))
 }
 
 fn app_names(count: usize) -> Pattern {
@@ -211,7 +214,7 @@ fn app_names(count: usize) -> Pattern {
         apps: (0..count).map(changed).collect(),
     };
     let subject = Subject::app_names(PREFIX, &Token::new(&repository));
-    Pattern { subject, name: repository, event: Event::AppNames(event) }
+    Pattern::new(subject, repository, Event::AppNames(event))
 }
 
 fn failed_poll(number: usize) -> Pattern {
@@ -234,12 +237,39 @@ fn failed_poll(number: usize) -> Pattern {
         server: server.clone(),
     };
     let subject = Subject::failed_polls(PREFIX, &Token::new(&server.name), Source::Health);
-    Pattern { subject, name: server.name, event: Event::FailedPoll(Box::new(event)) }
+    Pattern::new(subject, server.name, Event::FailedPoll(Box::new(event)))
+}
+
+/// The beat of a collector.
+fn heartbeat(number: usize) -> Pattern {
+    let (process, instance) = ("collector".to_owned(), format!("made-up-{number}"));
+    let event = Heartbeat {
+        version: "0.1.0".to_owned(),
+        started: Timestamp::now().minus(Duration::from_hours(2)),
+        uptime_s: 7_200,
+        honest: true,
+        why: None,
+        memory: ProcessMemory { resident_bytes: 21_000_000, allocated_bytes: 9_000_000 },
+        counters: Counters {
+            published: Some(412_000),
+            confirmed: Some(411_990),
+            outbox: Some(10),
+            lost: Some(0),
+            ..Counters::default()
+        },
+        uptime_monitor: false,
+        settlements: None,
+        publications: None,
+        process: process.clone(),
+        instance: instance.clone(),
+    };
+    let subject = Subject::heartbeats(PREFIX, &process, &instance);
+    Pattern::new(subject, format!("{process}/{instance}"), Event::Heartbeat(Box::new(event)))
 }
 
 /// A thousand sessions, each line of which repeats long tags.
 fn large_sessions(number: usize) -> Pattern {
-    let mut pattern = sessions(number, 0, 1_000);
+    let mut pattern = sessions_of(number, 0, 1_000);
     if let Event::Sessions(event) = &mut pattern.event {
         let long = |tag: usize| (format!("tag{tag}"), "a rather long value ".repeat(10));
         event.server.tags = (0..8).map(long).collect::<BTreeMap<_, _>>();

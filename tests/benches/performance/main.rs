@@ -1,0 +1,82 @@
+//! Measures the programs, prints tables, and says which targets are met.
+//!
+//! ```sh
+//! cargo build --release -p collector -p writer -p footman -p simulator
+//! cargo bench -p integration-tests --bench performance -- writer --broker nats
+//! cargo bench -p integration-tests --bench performance -- stages
+//! ```
+//!
+//! Exit code 1 when a target is missed by more than its noise; `docs/performance.md` has the figures
+//! and says what the columns mean. One binary for all, since each would link the whole workspace.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a tool of the tests, whose output is its purpose"
+)]
+
+mod machine;
+mod pin;
+mod programs;
+mod stages;
+mod writer;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::machine::Machine;
+use integration_tests::measure::target::{Target, Targets};
+
+/// Measures the programs and says which targets are met.
+#[derive(Debug, Parser)]
+#[command(name = "performance")]
+struct Performance {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Cargo adds it.
+    #[arg(long, hide = true, global = true)]
+    bench: bool,
+}
+
+/// What is measured; each has its module, and gives its targets.
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A backlog through writers, beside the bare client and InfluxDB alone.
+    Writer(writer::Arguments),
+    /// What decoding, mapping, encoding and compressing cost for each event and point.
+    Stages(stages::Arguments),
+}
+
+impl What {
+    fn measure(&self) -> Vec<Target> {
+        match self {
+            Self::Writer(arguments) => writer::measure(arguments),
+            Self::Stages(arguments) => stages::measure(arguments),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let Performance { what, bench: _ } = Performance::parse();
+    let Some(what) = what else {
+        // So it is run by `cargo test --all-targets` and by `cargo bench` without a word.
+        println!("{}", Performance::command().render_help());
+        return ExitCode::SUCCESS;
+    };
+    println!("{}", Machine::look());
+    let targets = Targets(what.measure());
+    println!("{targets}");
+    if machine::IS_RELEASE && targets.is_any_missed() {
+        return ExitCode::FAILURE;
+    }
+    if !machine::IS_RELEASE {
+        println!(
+            "This is a debug build: it shows that the bench runs, and its figures mean nothing."
+        );
+    }
+    ExitCode::SUCCESS
+}
