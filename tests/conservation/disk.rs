@@ -16,6 +16,8 @@ const LITTLE: &str = "1MiB";
 const SMALL_DISK: &str = "size=3m";
 const LARGER: &str = "8MiB";
 
+/// Some ten seconds.
+const ANSWERS_TO_A_FULL_DISK: u64 = 250;
 /// Events that wait in an outbox which is forwarded as fast as they come.
 const HARDLY_ANY: f64 = 20.0;
 
@@ -108,6 +110,8 @@ pub(crate) async fn full_disk(on: On) {
     start_with(&mut rig, &limit(LARGER)).await;
     blocks(&rig, true);
     fills(&rig).await;
+    // The reserve comes and goes, and the database grows a little each time.
+    rig.serves(ANSWERS_TO_A_FULL_DISK).await;
     blocks(&rig, false);
     settled(rig, "full disk").await;
 }

@@ -70,7 +70,10 @@ async fn what_a_killed_consumer_held_comes_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_the_broker_repeats_what_was_not_acked() {
     let mut mosquitto = Mosquitto::start().await;
-    let (publisher, mut consumer) = both(&mosquitto).await;
+    let (mut consumer, joined) = consumer(mosquitto.settings());
+    ready(&joined).await;
+    let (publisher, may_publish) = publisher(mosquitto.settings());
+    ready(&may_publish).await;
     publish_all(&publisher, &ids(0..100)).await;
     let mut before = receive(&mut consumer, 100).await;
     let held = before.split_off(40);
@@ -91,8 +94,13 @@ async fn a_restart_of_the_broker_repeats_what_was_not_acked() {
     assert!(again.first().map(|delivery| delivery.tag) > held.last().map(|delivery| delivery.tag));
     consumer.ack(&tags_of(&again)).await.unwrap();
     consumer.ack(&[DeliveryTag(u64::MAX)]).await.unwrap();
+    // mosquitto forgot the shared subscriptions, so the slot gives its session another name, with a
+    // connection of its own; what the one before it had not acked in time comes once more.
+    ready(&joined).await;
     publish_all(&publisher, &ids(101..102)).await;
-    assert_eq!(receive_all(&mut consumer, &ids(101..102)).await, 1);
+    receive_all(&mut consumer, &ids(101..102)).await;
+    publish_all(&publisher, &ids(102..103)).await;
+    assert_eq!(receive_all(&mut consumer, &ids(102..103)).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

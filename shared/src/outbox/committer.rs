@@ -202,6 +202,12 @@ impl Committer {
 
     /// Refuses what the outbox has no room for.
     fn admit(&mut self, steps: Vec<Step>) -> Vec<Step> {
+        // The place of the reserve may be in the database itself, in pages that are free by now.
+        if self.reserve.asks_now()
+            && let Err(error) = self.store.shrink()
+        {
+            tracing::debug!(%error, "The outbox could not give its room back.");
+        }
         if !self.reserve.is_held() && steps.iter().any(Step::has_events) {
             let full = AppendError::Full { why: "the disk has no room".to_owned() };
             return answer(steps, &Err(full));

@@ -51,11 +51,15 @@ impl Reserve {
         reserve
     }
 
+    /// Whether it has lost its place, and asks for it when it is looked at next.
+    pub(super) fn asks_now(&self) -> bool {
+        !self.held && Instant::now() >= self.next_try
+    }
+
     /// Whether it has its place; asks for it now and then when it has not.
     pub(super) fn is_held(&mut self) -> bool {
-        let now = Instant::now();
-        if !self.held && now >= self.next_try {
-            self.next_try = now + RETRY;
+        if self.asks_now() {
+            self.next_try = Instant::now() + RETRY;
             self.held = self.write().is_ok();
             if !self.held {
                 self.remove();
@@ -112,9 +116,10 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 17);
         assert!(reserve.release());
         assert!(!path.exists());
-        assert!(!reserve.is_held(), "not at once");
+        assert!(!reserve.asks_now() && !reserve.is_held(), "not at once");
         tokio::time::advance(RETRY).await;
-        assert!(reserve.is_held());
+        assert!(reserve.asks_now() && reserve.is_held());
+        assert!(!reserve.asks_now());
         assert_eq!(Reserve::size(1 << 40), MAX_BYTES);
     }
 

@@ -22,7 +22,7 @@ const POISON: &str = "no event";
 const EVERYWHERE: [&str; 6] =
     ["appNames", "deadLetter", "failedPoll", "health", "heartbeat", "sessions"];
 /// What comes over MQTT besides.
-const OVER_MQTT: [&str; 4] = ["mark", "member", "slot", "status"];
+const OVER_MQTT: [&str; 6] = ["mark", "member", "program", "slot", "state", "status"];
 
 type Captured = Vec<(String, String)>;
 
