@@ -18,9 +18,16 @@
     reason = "a tool of the tests, whose output is its purpose"
 )]
 
+mod collector;
+mod footprint;
+mod growth;
+mod latency;
 mod machine;
 mod pin;
+mod plot;
 mod programs;
+mod site_process;
+mod sizing;
 mod stages;
 mod writer;
 
@@ -49,6 +56,16 @@ enum What {
     Writer(writer::Arguments),
     /// What decoding, mapping, encoding and compressing cost for each event and point.
     Stages(stages::Arguments),
+    /// What polling costs and how punctual it is, for sites of different sizes.
+    Collector(collector::Arguments),
+    /// From the end of a poll to the point that can be read.
+    Latency(latency::Arguments),
+    /// Start, processor time, memory and size of programs at rest.
+    Footprint(footprint::Arguments),
+    /// What each event costs as a site, its lists or a backlog grow; writes plots.
+    Growth(growth::Arguments),
+    /// What sites of different sizes make and need: a calculation, nothing runs.
+    Sizing(sizing::Arguments),
 }
 
 impl What {
@@ -56,6 +73,11 @@ impl What {
         match self {
             Self::Writer(arguments) => writer::measure(arguments),
             Self::Stages(arguments) => stages::measure(arguments),
+            Self::Collector(arguments) => collector::run(arguments),
+            Self::Latency(arguments) => latency::run(arguments),
+            Self::Footprint(arguments) => footprint::run(arguments),
+            Self::Growth(arguments) => growth::measure(arguments),
+            Self::Sizing(arguments) => sizing::measure(arguments),
         }
     }
 }
