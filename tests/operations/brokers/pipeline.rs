@@ -2,10 +2,12 @@
 //! InfluxDB.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use integration_tests::influxd::Influxd;
 use integration_tests::patience::{eventually, eventually_equal};
+use integration_tests::process::Process;
 use integration_tests::programs::{House, Running};
 use simulator::{ButlerSosOptions, Endpoint, Site, SiteConfig};
 
@@ -149,6 +151,59 @@ async fn over_nats() {
         assert_eq!(other.process().terminate().await.code(), Some(0), "{}", other.printed());
     }
     ended(collector, writer).await;
+}
+
+/// What a client of MQTT that knows a user's password hears, retained messages first.
+fn listens(shipped: &Shipped, role: &str, topics: &[&str]) -> Process {
+    let mut command = Command::new("mosquitto_sub");
+    command.args(["-v", "-h", "127.0.0.1", "-p", &shipped.mqtt_port.to_string(), "-u", role]);
+    command.args(["-P", shipped.password(role).expose()]);
+    command.args(topics.iter().flat_map(|topic| ["-t", topic]));
+    Process::start(&mut command, &shipped.path(&format!("heard-{role}")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn home_assistant_at_the_mqtt_listener_of_nats() {
+    let (shipped, site, influxd) = (Shipped::new(), start_site().await, Influxd::start().await);
+    let _server = shipped.nats("nats.conf").await;
+    let section = nats(&shipped);
+    let house = house(&site, &influxd, &shipped, &section);
+    let password = shipped.secret("broker-collector-password").display().to_string();
+    let mut collector = as_user(house.collector("c"), &shipped, &section, "collector")
+        .with(("FOOTMAN__COLLECTOR__HOME_ASSISTANT__ENABLE", "true".to_owned()))
+        .with((
+            "FOOTMAN__COLLECTOR__HOME_ASSISTANT__URL",
+            format!("mqtt://127.0.0.1:{}", shipped.mqtt_port),
+        ))
+        .with(("FOOTMAN__COLLECTOR__HOME_ASSISTANT__USERNAME", "collector".to_owned()))
+        .with(("FOOTMAN__COLLECTOR__HOME_ASSISTANT__PASSWORD_FILE", password));
+    collector.start().await;
+    // A filter that ends in # also means the level before it, which the user may not hear.
+    let topics = ["homeassistant/device/#", "qliksense/v1/state/+", "qliksense/v1/status/+/+"];
+    let subscriber = listens(&shipped, "subscriber", &topics);
+    let status = format!("qliksense/v1/status/collector/{}", collector.instance());
+    let says = |what: String| {
+        let subscriber = &subscriber;
+        async move {
+            eventually(&what, || async { subscriber.printed().contains(&what).then_some(()) })
+                .await;
+        }
+    };
+    says(format!("{status} online")).await;
+    says(format!("qliksense/v1/state/{} {{", site.servers()[0].name())).await;
+    says("homeassistant/device/".to_owned()).await;
+    let devices = || subscriber.printed().matches("homeassistant/device/").count();
+    // Home Assistant, which is this user, starts: everything is told again.
+    let before = devices();
+    let mut birth = Command::new("mosquitto_pub");
+    birth.args(["-h", "127.0.0.1", "-p", &shipped.mqtt_port.to_string(), "-u", "subscriber"]);
+    birth.args(["-P", shipped.password("subscriber").expose()]);
+    birth.args(["-t", "homeassistant/status", "-m", "online"]);
+    assert!(birth.status().unwrap().success());
+    eventually("the birth to be answered", || async { (devices() > before).then_some(()) }).await;
+    collector.kill();
+    says(format!("{status} offline")).await;
+    assert!(!collector.printed().contains("homeAssistant.username"), "{}", collector.printed());
 }
 
 async fn over_mosquitto(file: &str) {
