@@ -313,11 +313,12 @@ pub(crate) fn gather(
     lines.clear();
     let payload = delivery.payload.len();
     let (mut observed, mut epoch_and_sequence) = (None, None);
-    let mapped = Envelope::decode(&delivery.payload).map_err(|error| error_chain(&error)).and_then(
+    let mapped = Envelope::borrow(&delivery.payload).map_err(|error| error_chain(&error)).and_then(
         |envelope| {
             let mapped = mapping::push_lines(&envelope, schema, lines);
             observed = Some(envelope.time);
-            epoch_and_sequence = envelope.epoch.zip(envelope.sequence);
+            let epoch = envelope.epoch.map(|epoch| epoch.as_ref().to_owned());
+            epoch_and_sequence = epoch.zip(envelope.sequence);
             mapped.map_err(|error| error_chain(&error))
         },
     );

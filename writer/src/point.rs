@@ -78,7 +78,14 @@ impl<'a> Tags<'a> {
 
     /// The tags as they stand in a line.
     pub fn encode(&self) -> EncodedTags {
-        EncodedTags::new(self.iter())
+        let mut encoded = EncodedTags::default();
+        self.encode_into(&mut encoded);
+        encoded
+    }
+
+    /// The tags as they stand in a line, in place of others.
+    pub fn encode_into(&self, encoded: &mut EncodedTags) {
+        encoded.set(self.iter());
     }
 }
 

@@ -2,34 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Poll, Server, number};
+use super::{Poll, Server, Text, number};
 
 /// The answer of one health check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "Health", bound = "S: Text + schemars::JsonSchema")
+)]
+#[serde(
+    rename_all = "camelCase",
+    bound(serialize = "S: Text", deserialize = "S: Text + Deserialize<'de>")
+)]
+pub struct Health<S = String> {
     /// The server polled.
-    pub server: Server,
+    pub server: Server<S>,
     /// The poll.
     pub poll: Poll,
     /// What the engine said.
-    pub health: EngineHealth,
+    pub health: EngineHealth<S>,
     /// The engine's documents with the names that are known.
     #[serde(default)]
-    pub apps: AppLists,
+    pub apps: AppLists<S>,
 }
 
 /// The body of `/engine/healthcheck`; what is missing or absurd there is missing here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct EngineHealth {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "EngineHealth", bound = "S: Text + schemars::JsonSchema")
+)]
+pub struct EngineHealth<S = String> {
     /// Engine version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
+    pub version: Option<S>,
     /// Start of the engine, compact ISO 8601 with offset, as the engine writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started: Option<String>,
+    pub started: Option<S>,
     /// Memory, in MB (2^20 bytes).
     #[serde(default)]
     pub mem: Memory,
@@ -41,7 +52,7 @@ pub struct EngineHealth {
     pub session: SessionCounts,
     /// Documents and requests.
     #[serde(default)]
-    pub apps: EngineApps,
+    pub apps: EngineApps<S>,
     /// Users.
     #[serde(default)]
     pub users: UserCounts,
@@ -112,17 +123,21 @@ pub struct UserCounts {
 
 /// Documents (ids in the engine's order, repeats kept) and counters since the engine's start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct EngineApps {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "EngineApps", bound = "S: Text + schemars::JsonSchema")
+)]
+pub struct EngineApps<S = String> {
     /// With an action now.
     #[serde(default)]
-    pub active_docs: Vec<String>,
+    pub active_docs: Vec<S>,
     /// Open in a session.
     #[serde(default)]
-    pub loaded_docs: Vec<String>,
+    pub loaded_docs: Vec<S>,
     /// In memory.
     #[serde(default)]
-    pub in_memory_docs: Vec<String>,
+    pub in_memory_docs: Vec<S>,
     /// Requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<i64>,
@@ -154,27 +169,35 @@ pub struct CacheCounters {
 
 /// The engine's documents, each list one to one with the engine's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "AppLists", bound = "S: Text + schemars::JsonSchema")
+)]
 #[serde(rename_all = "camelCase")]
-pub struct AppLists {
+pub struct AppLists<S = String> {
     /// Documents with an action now, as `active_docs` of the engine.
     #[serde(default)]
-    pub active: Vec<App>,
+    pub active: Vec<App<S>>,
     /// Documents open in a session, as `loaded_docs` of the engine.
     #[serde(default)]
-    pub loaded: Vec<App>,
+    pub loaded: Vec<App<S>>,
     /// Documents in memory, as `in_memory_docs` of the engine.
     #[serde(default)]
-    pub in_memory: Vec<App>,
+    pub in_memory: Vec<App<S>>,
 }
 
 /// A document of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct App {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "App", bound = "S: Text + schemars::JsonSchema")
+)]
+pub struct App<S = String> {
     /// App id, a session app's id, or a file's path on Qlik Sense Desktop.
-    pub id: String,
+    pub id: S,
     /// The app's name, where the repository has told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<S>,
 }

@@ -10,6 +10,7 @@ mod heartbeat;
 mod number;
 mod sessions;
 mod started;
+mod text;
 
 use std::collections::BTreeMap;
 
@@ -26,18 +27,23 @@ pub use heartbeat::{
     Settlements,
 };
 pub use sessions::{Session, Sessions};
+pub use text::{BorrowedText, Text};
 
 use crate::timestamp::Timestamp;
 
 /// One event of any kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum Event {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "Event", bound = "S: Text + schemars::JsonSchema")
+)]
+#[serde(untagged, bound(serialize = "S: Text"))]
+pub enum Event<S = String> {
     /// An engine's health.
-    Health(Box<Health>),
+    Health(Box<Health<S>>),
     /// The sessions of one virtual proxy, or one part of them.
-    Sessions(Sessions),
+    Sessions(Sessions<S>),
     /// New, renamed and gone apps, or the full list.
     AppNames(AppNames),
     /// A poll that failed or was skipped.
@@ -83,7 +89,7 @@ impl Kind {
     }
 }
 
-impl Event {
+impl<S> Event<S> {
     /// The event's kind.
     pub fn kind(&self) -> Kind {
         match self {
@@ -98,19 +104,30 @@ impl Event {
 
 /// A monitored server, with its true names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Server {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "Server", bound = "S: Text + schemars::JsonSchema")
+)]
+#[serde(
+    rename_all = "camelCase",
+    bound(serialize = "S: Text", deserialize = "S: Text + Deserialize<'de>")
+)]
+pub struct Server<S = String> {
     /// `serverName` of the configuration; for app names, the repository's host.
-    pub name: String,
+    pub name: S,
     /// `serverDescription` of the configuration.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub description: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub description: S,
     /// The engine's `host:port`, as configured.
-    pub host: String,
+    pub host: S,
     /// The server's own tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    pub tags: BTreeMap<S, S>,
+}
+
+fn is_empty(text: &impl AsRef<str>) -> bool {
+    text.as_ref().is_empty()
 }
 
 /// The circumstances of the poll that an event came from.

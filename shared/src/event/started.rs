@@ -6,10 +6,10 @@ use jiff::tz::Offset;
 use super::EngineHealth;
 use crate::timestamp::Timestamp;
 
-impl EngineHealth {
+impl<S: AsRef<str>> EngineHealth<S> {
     /// When the engine started, fractions of a second left out; none when it says nothing that is a time.
     pub fn started_at(&self) -> Option<Timestamp> {
-        parse(self.started.as_deref()?)
+        parse(self.started.as_ref()?.as_ref())
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_no_start() {
-        assert_eq!(EngineHealth::default().started_at(), None);
+        assert_eq!(EngineHealth::<String>::default().started_at(), None);
         for started in [
             "",
             "T",

@@ -1,8 +1,9 @@
 //! The task that owns the outbox's database and commits in groups.
 //!
 //! A commit of events waits for the disk, and a disk does that only so often: events that come
-//! within [`GROUP_WINDOW`] of the last such commit share the next one. After an idle time nothing
-//! waits, and what need not survive the machine, marks and settlements, never does.
+//! within [`GROUP_WINDOW`] of the last such commit share the next one. After an idle time no event
+//! waits, and marks, which need not survive the machine, never do. Settlements go along with what
+//! is committed next: what a crash takes of them is delivered again, and nothing else.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +23,9 @@ use crate::timestamp::Timestamp;
 
 /// Commits of events begin at least this far apart.
 const GROUP_WINDOW: Duration = Duration::from_millis(20);
+/// How long a settlement waits for something to go along with: a commit of its own for each would be
+/// a third of the work of polling.
+const SETTLES_WITHIN: Duration = Duration::from_millis(200);
 /// Commands in one commit: bounds its length, and what is lost to one that fails.
 const GROUP_SIZE: usize = 1_024;
 /// How often the front is looked at for events beyond their age.
@@ -85,6 +89,8 @@ struct Group {
     settle_through: Option<i64>,
     /// What is to be remembered of the broker.
     broker: Option<String>,
+    /// When the settlements are committed at the latest.
+    settle_by: Option<Instant>,
     /// Answered after the commit.
     flushes: Vec<oneshot::Sender<()>>,
 }
@@ -131,21 +137,23 @@ impl Committer {
         let mut waiting = Group::default();
         let mut window_ends = Instant::now();
         loop {
-            let window = tokio::time::sleep_until(window_ends);
+            let due = waiting.due(window_ends);
+            let mut is_last = false;
             tokio::select! {
                 count = commands.recv_many(&mut received, GROUP_SIZE) => {
-                    if count == 0 {
-                        if waiting.is_empty() {
-                            return;
-                        }
-                        window_ends = Instant::now();
+                    is_last = count == 0;
+                    if is_last && waiting.is_empty() {
+                        return;
                     }
                 }
-                () = window, if !waiting.is_empty() => {}
+                () = tokio::time::sleep_until(due.unwrap_or(window_ends)), if due.is_some() => {}
             }
             let mut now = waiting.take_in(&mut received);
-            if Instant::now() >= window_ends || waiting.steps.len() >= GROUP_SIZE {
+            let is_due = waiting.due(window_ends).is_some_and(|due| due <= Instant::now());
+            if is_due || is_last || waiting.steps.len() >= GROUP_SIZE {
                 now.append(std::mem::take(&mut waiting));
+            } else if !now.is_empty() {
+                now.append(waiting.take_settlements());
             }
             if now.is_empty() {
                 continue;
@@ -234,7 +242,6 @@ impl Committer {
         let durability =
             if steps.iter().any(Step::has_events) { Durability::Disk } else { Durability::Process };
         let expire_before = self.expiry();
-        let tapped = self.shared.taps.receiver_count() > 0;
         let mut sequence = self.next_sequence;
         let mut settled = self.settled_through;
         let mut last = *self.shared.committed.borrow();
@@ -258,10 +265,8 @@ impl Committer {
                     let (subject, id, payload) = item.numbered(sequence);
                     last = store::insert(transaction, now, subject.as_topic(), &id, &payload)?;
                     sequence += u64::from(item.is_new());
-                    if tapped {
-                        let subject = subject.clone();
-                        taken.push(Stored { position: last, subject, id, payload });
-                    }
+                    let subject = subject.clone();
+                    taken.push(Stored { position: last, subject, id, payload });
                 }
                 if let Some(endpoint) = &append.endpoint {
                     store::settle_ticks(transaction, endpoint)?;
@@ -286,8 +291,13 @@ impl Committer {
             store::delete_some_through(transaction, let_go, DELETED_AT_ONCE)?;
             Ok(())
         })?;
+        let tapped = if self.shared.taps.receiver_count() > 0 { taken.clone() } else { Vec::new() };
+        let mut recent = self.shared.recent();
+        recent.extend(taken);
+        recent.settle(settled);
+        drop(recent);
         self.report(sequence, settled, last, expired);
-        for stored in taken {
+        for stored in tapped {
             let _nobody = self.shared.taps.send(stored);
         }
         Ok(())
@@ -393,8 +403,9 @@ impl Group {
                     at_once.flushes.push(reply);
                 }
                 Command::Settle { through, broker } => {
-                    at_once.settle_through = at_once.settle_through.max(Some(through));
-                    at_once.broker = broker.or(at_once.broker);
+                    self.settle_through = self.settle_through.max(Some(through));
+                    self.broker = broker.or(self.broker.take());
+                    self.settle_by.get_or_insert_with(|| Instant::now() + SETTLES_WITHIN);
                 }
                 // Behind the events that came before it.
                 Command::Flush { reply } => self.flushes.push(reply),
@@ -408,6 +419,25 @@ impl Group {
         self.settle_through = self.settle_through.max(other.settle_through);
         self.broker = other.broker.or(self.broker.take());
         self.flushes.extend(other.flushes);
+    }
+
+    /// When it is to be committed.
+    fn due(&self, window_ends: Instant) -> Option<Instant> {
+        if self.steps.is_empty() && self.flushes.is_empty() {
+            self.settle_by
+        } else {
+            Some(window_ends)
+        }
+    }
+
+    /// What is settled, without what waits for the disk.
+    fn take_settlements(&mut self) -> Self {
+        self.settle_by = None;
+        Self {
+            settle_through: self.settle_through.take(),
+            broker: self.broker.take(),
+            ..Self::default()
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -41,19 +41,29 @@ impl OutboxReader {
     ) -> Result<Vec<Stored>, ReadError> {
         loop {
             if *self.committed.borrow_and_update() > position {
+                let recent = self.shared.recent().after(position, limit);
+                if let Some(found) = recent {
+                    return Ok(self.given(found));
+                }
                 let connection = Arc::clone(&self.connection);
                 let read = tokio::task::spawn_blocking(move || {
                     let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
                     select(&connection, position, limit)
                 });
                 let found = read.await.map_err(|_ended| ReadError::Closed)??;
-                if let Some(last) = found.last() {
-                    self.shared.read.fetch_max(last.position, Ordering::Relaxed);
-                    return Ok(found);
+                if !found.is_empty() {
+                    return Ok(self.given(found));
                 }
             }
             self.committed.changed().await.map_err(|_closed| ReadError::Closed)?;
         }
+    }
+
+    fn given(&self, found: Vec<Stored>) -> Vec<Stored> {
+        if let Some(last) = found.last() {
+            self.shared.read.fetch_max(last.position, Ordering::Relaxed);
+        }
+        found
     }
 
     /// The first event after `position`, and when it was appended; unlike `read_after` this does not

@@ -114,9 +114,17 @@ impl Store {
 
     /// Bytes of the pages in use.
     pub(super) fn used_bytes(&self) -> Result<u64, Error> {
-        let pages = |pragma| self.connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
-        let used = pages("PRAGMA page_count")? - pages("PRAGMA freelist_count")?;
+        let used = self.pages("PRAGMA page_count")? - self.free_pages()?;
         Ok(u64::try_from(used).unwrap_or(0) * self.page_size)
+    }
+
+    fn free_pages(&self) -> Result<i64, Error> {
+        self.pages("PRAGMA freelist_count")
+    }
+
+    /// Asked with every commit, so the statements are kept.
+    fn pages(&self, pragma: &str) -> Result<i64, Error> {
+        self.connection.prepare_cached(pragma)?.query_row([], |row| row.get(0))
     }
 
     /// Runs `work` in one transaction, committed when it succeeds.
@@ -138,8 +146,7 @@ impl Store {
 
     /// Gives pages back to the disk when many are free.
     pub(super) fn give_back(&self) -> Result<(), Error> {
-        let free: i64 = self.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
-        if free > FREE_PAGES_KEPT {
+        if self.free_pages()? > FREE_PAGES_KEPT {
             let pages = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
             let mut statement = self.connection.prepare_cached(&pages)?;
             let mut rows = statement.query([])?;

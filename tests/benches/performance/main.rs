@@ -90,6 +90,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     println!("{}", Machine::look());
+    shared::lifecycle::install_crypto();
     let targets = Targets(what.measure());
     println!("{targets}");
     if machine::IS_RELEASE && targets.is_any_missed() {

@@ -16,25 +16,50 @@ use crate::point::{FieldValue, Point};
 /// InfluxDB documents 64 KB: <https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/#data-types>.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
+/// Room for most tag sets.
+const TAGS_BYTES: usize = 192;
+
+/// Of each byte, whether it needs attention: separators, backslashes, line breaks and tabs.
+type Special = [bool; 256];
+/// In names of tags and fields, and in values of tags.
+const IN_KEYS: Special = special(b",= ");
+const IN_MEASUREMENTS: Special = special(b", ");
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would refuse")]
+const fn special(separators: &[u8]) -> Special {
+    let mut special = [false; 256];
+    let mut place = 0;
+    while place < separators.len() {
+        special[separators[place] as usize] = true;
+        place += 1;
+    }
+    special[b'\\' as usize] = true;
+    special[b'\n' as usize] = true;
+    special[b'\r' as usize] = true;
+    special[b'\t' as usize] = true;
+    special
+}
+
 /// A tag set as it stands in a line, with a comma before each tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedTags(Vec<u8>);
 
 impl EncodedTags {
-    /// Encodes names and values.
-    pub fn new<'t>(tags: impl Iterator<Item = (&'t str, &'t str)>) -> Self {
-        let mut encoded = Vec::with_capacity(128);
+    /// Encodes names and values, in place of others.
+    pub fn set<'t>(&mut self, tags: impl Iterator<Item = (&'t str, &'t str)>) {
+        let encoded = &mut self.0;
+        encoded.clear();
+        encoded.reserve(TAGS_BYTES);
         for (name, value) in tags {
             let value = value.trim_end_matches('\\');
             if value.is_empty() {
                 continue;
             }
             encoded.push(b',');
-            push_escaped(&mut encoded, name, b",= ");
+            push_escaped(encoded, name, &IN_KEYS);
             encoded.push(b'=');
-            push_escaped(&mut encoded, value, b",= ");
+            push_escaped(encoded, value, &IN_KEYS);
         }
-        Self(encoded)
     }
 }
 
@@ -59,7 +84,7 @@ impl Lines {
             }
             self.body.push(separator);
             separator = b',';
-            push_escaped(&mut self.body, name, b",= ");
+            push_escaped(&mut self.body, name, &IN_KEYS);
             self.body.push(b'=');
             push_value(&mut self.body, value);
         }
@@ -68,7 +93,7 @@ impl Lines {
             return;
         }
         self.body.push(b' ');
-        push_display(&mut self.body, point.timestamp.nanos());
+        push_integer(&mut self.body, point.timestamp.nanos());
         self.body.push(b'\n');
         self.ends.push(self.body.len());
     }
@@ -169,7 +194,7 @@ fn push_measurement(body: &mut Vec<u8>, measurement: &str) {
         }
         None => measurement,
     };
-    push_escaped(body, measurement, b", ");
+    push_escaped(body, measurement, &IN_MEASUREMENTS);
 }
 
 /// Escapes with backslashes.
@@ -177,63 +202,92 @@ fn push_measurement(body: &mut Vec<u8>, measurement: &str) {
 /// InfluxDB finds the parts of a line by the byte before a separator, but the ends of lines by
 /// skipping pairs of a backslash and any byte. The two agree where the backslashes before a
 /// separator are odd in number, so one is added to those that would not be.
-fn push_escaped(body: &mut Vec<u8>, text: &str, special: &[u8]) {
+fn push_escaped(body: &mut Vec<u8>, text: &str, special: &Special) {
+    let mut rest = text.as_bytes();
     let mut backslashes = 0_usize;
-    for &byte in text.as_bytes() {
+    while let Some((plain, byte, after)) = split_at_special(rest, special) {
+        if !plain.is_empty() {
+            body.extend_from_slice(plain);
+            backslashes = 0;
+        }
         match byte {
+            b'\\' => {
+                body.push(byte);
+                backslashes += 1;
+            }
             b'\n' => body.extend_from_slice(b"\\n"),
             b'\r' => body.extend_from_slice(b"\\r"),
             b'\t' => body.extend_from_slice(b"\\t"),
-            byte if special.contains(&byte) => {
+            separator => {
                 if backslashes % 2 == 1 {
                     body.push(b'\\');
                 }
-                body.extend_from_slice(&[b'\\', byte]);
+                body.extend_from_slice(&[b'\\', separator]);
             }
-            byte => body.push(byte),
         }
-        backslashes = if byte == b'\\' { backslashes + 1 } else { 0 };
+        if byte != b'\\' {
+            backslashes = 0;
+        }
+        rest = after;
     }
+    body.extend_from_slice(rest);
+}
+
+/// What comes before the first special byte, that byte, and what comes after it.
+fn split_at_special<'t>(text: &'t [u8], special: &Special) -> Option<(&'t [u8], u8, &'t [u8])> {
+    let at = text
+        .iter()
+        .position(|byte| special.get(usize::from(*byte)).is_some_and(|special| *special))?;
+    let (plain, rest) = text.split_at_checked(at)?;
+    let (byte, after) = rest.split_first()?;
+    Some((plain, *byte, after))
 }
 
 fn push_value(body: &mut Vec<u8>, value: &FieldValue<'_>) {
     match value {
         FieldValue::Float(number) => push_float(body, *number),
         FieldValue::Int(number) => {
-            push_display(body, number);
+            push_integer(body, *number);
             body.push(b'i');
         }
         FieldValue::UInt(number) => {
-            push_display(body, number);
+            push_integer(body, *number);
             body.push(b'u');
         }
         FieldValue::Bool(true) => body.extend_from_slice(b"true"),
         FieldValue::Bool(false) => body.extend_from_slice(b"false"),
-        FieldValue::Text(text) => {
-            body.push(b'"');
-            for &byte in fitting(text).as_bytes() {
-                if byte == b'"' || byte == b'\\' {
-                    body.push(b'\\');
-                }
-                body.push(byte);
-            }
-            body.push(b'"');
-        }
+        FieldValue::Text(text) => push_quoted(body, fitting(text)),
     }
+}
+
+fn push_quoted(body: &mut Vec<u8>, text: &str) {
+    body.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some((plain, after)) =
+        memchr::memchr2(b'"', b'\\', rest).and_then(|at| rest.split_at_checked(at))
+    {
+        body.extend_from_slice(plain);
+        body.push(b'\\');
+        let Some((byte, after)) = after.split_first() else { break };
+        body.push(*byte);
+        rest = after;
+    }
+    body.extend_from_slice(rest);
+    body.push(b'"');
 }
 
 /// Beyond everyday magnitudes a float is written with an exponent: its digits would be hundreds.
 fn push_float(body: &mut Vec<u8>, number: f64) {
-    if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
-        push_display(body, number);
+    // Writing to a Vec cannot fail.
+    let _written = if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
+        write!(body, "{number}")
     } else {
-        push_display(body, format_args!("{number:e}"));
-    }
+        write!(body, "{number:e}")
+    };
 }
 
-fn push_display(body: &mut Vec<u8>, value: impl std::fmt::Display) {
-    // Writing to a Vec cannot fail.
-    let _written = write!(body, "{value}");
+fn push_integer(body: &mut Vec<u8>, number: impl itoa::Integer) {
+    body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! An engine's health: eight measurements named by the predecessor, the misspelt `comitted` included.
 
-use shared::event::{App, EngineHealth, Health, Source};
+use shared::event::{App, EngineHealth, Health, Source, Text};
 use shared::timestamp::Timestamp;
 
 use super::Emit;
@@ -14,13 +14,18 @@ use crate::schema::{COUNT, CPU, INTEGER, MEMORY, Schema, Version};
 /// Ids of session apps begin like this; they have no name of their own.
 const SESSION_APP_PREFIX: &str = "SessionApp";
 
-pub(super) fn points(event: &Health, time: Timestamp, schema: &Schema, emit: &mut Emit<'_>) {
+pub(super) fn points<S: Text>(
+    event: &Health<S>,
+    time: Timestamp,
+    schema: &Schema,
+    emit: &mut Emit<'_>,
+) {
     let tags = server_tags(&event.server).encode();
     let health = &event.health;
     emit(
         &Point::new("sense_server", &tags, time)
-            .with_text("version", health.version.as_deref())
-            .with_text("started", health.started.as_deref())
+            .with_text("version", health.version.as_ref().map(S::as_ref))
+            .with_text("started", health.started.as_ref().map(S::as_ref))
             .with(
                 "uptime",
                 health.started_at().map(|started| FieldValue::text(uptime(started, time))),
@@ -37,16 +42,16 @@ pub(super) fn points(event: &Health, time: Timestamp, schema: &Schema, emit: &mu
     apps(event, &tags, time, schema, emit);
     counters(health, &tags, time, schema, emit);
     let polled = Polled {
-        server_name: &event.server.name,
-        host: without_port(&event.server.host),
+        server_name: event.server.name.as_ref(),
+        host: without_port(event.server.host.as_ref()),
         source: Source::Health,
         virtual_proxy: "",
     };
     poll::point(&polled, &event.poll, true, time, schema, emit);
 }
 
-fn counters(
-    health: &EngineHealth,
+fn counters<S>(
+    health: &EngineHealth<S>,
     tags: &EncodedTags,
     time: Timestamp,
     schema: &Schema,
@@ -105,7 +110,13 @@ const IN_MEMORY: ListFields = ListFields {
     session_names: "in_memory_session_docs_names",
 };
 
-fn apps(event: &Health, tags: &EncodedTags, time: Timestamp, schema: &Schema, emit: &mut Emit<'_>) {
+fn apps<S: Text>(
+    event: &Health<S>,
+    tags: &EncodedTags,
+    time: Timestamp,
+    schema: &Schema,
+    emit: &mut Emit<'_>,
+) {
     let (engine, apps) = (&event.health.apps, &event.apps);
     let include = schema.include_fields;
     let mut point = Point::new("apps", tags, time);
@@ -145,10 +156,13 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// An id stands for itself where the event knows no name.
-    fn new(ids: &'a [String], apps: &'a [App]) -> Self {
-        let known = apps.iter().map(|app| (&*app.id, app.name.as_deref().unwrap_or(&app.id)));
-        let unknown = ids.iter().map(|id| (&**id, &**id)).skip(apps.len());
-        let mut names = Self::default();
+    fn new<S: Text>(ids: &'a [S], apps: &'a [App<S>]) -> Self {
+        let known = apps.iter().map(|app| {
+            let id = app.id.as_ref();
+            (id, app.name.as_ref().map_or(id, S::as_ref))
+        });
+        let unknown = ids.iter().map(|id| (id.as_ref(), id.as_ref())).skip(apps.len());
+        let mut names = Self { apps: Vec::with_capacity(ids.len()), session_apps: Vec::new() };
         for (id, name) in known.chain(unknown) {
             if id.starts_with(SESSION_APP_PREFIX) {
                 names.session_apps.push(id);
@@ -164,7 +178,12 @@ impl<'a> Names<'a> {
 
 /// Sorts by UTF-16 code units, as the predecessor's language does.
 fn sort(names: &mut [&str]) {
-    names.sort_by(|left, right| left.encode_utf16().cmp(right.encode_utf16()));
+    if names.iter().all(|name| name.is_ascii()) {
+        // The same order, found faster.
+        names.sort_unstable();
+    } else {
+        names.sort_by(|left, right| left.encode_utf16().cmp(right.encode_utf16()));
+    }
 }
 
 /// A list as a text: each name in quotes for 1.x, bare for the others.

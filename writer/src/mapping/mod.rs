@@ -13,7 +13,7 @@ mod sessions;
 mod uptime;
 
 use shared::envelope::Envelope;
-use shared::event::Event;
+use shared::event::{Event, Server, Text};
 use thiserror::Error;
 
 use crate::line_protocol::Lines;
@@ -24,7 +24,7 @@ use crate::schema::Schema;
 pub type Emit<'e> = dyn FnMut(&Point<'_>) + 'e;
 
 /// Makes the points of an event.
-pub fn points(envelope: &Envelope, schema: &Schema, emit: &mut Emit<'_>) {
+pub fn points<S: Text>(envelope: &Envelope<S>, schema: &Schema, emit: &mut Emit<'_>) {
     let time = envelope.time;
     match &envelope.event {
         Event::Health(event) => health::points(event, time, schema, emit),
@@ -59,8 +59,8 @@ pub enum Excessive {
 ///
 /// # Errors
 /// An event that would exhaust the memory; some of its lines may have been added.
-pub fn push_lines(
-    envelope: &Envelope,
+pub fn push_lines<S: Text>(
+    envelope: &Envelope<S>,
     schema: &Schema,
     lines: &mut Lines,
 ) -> Result<(), Excessive> {
@@ -78,17 +78,23 @@ pub fn push_lines(
 }
 
 /// What the tags take that every point about a server repeats.
-fn tags_bytes(event: &Event) -> usize {
-    let (server, others) = match event {
-        Event::Health(event) => (&event.server, 0),
-        Event::Sessions(event) => (&event.server, event.virtual_proxy.len() + event.host.len()),
-        Event::FailedPoll(event) => (&event.server, 0),
-        Event::AppNames(event) => return event.repository.len(),
-        Event::Heartbeat(_) => return 0,
-    };
-    let own = server.tags.iter().map(|(name, value)| name.len() + value.len());
-    let names = server.name.len() + server.description.len() + server.host.len();
-    own.sum::<usize>() + names + others
+fn tags_bytes<S: Text>(event: &Event<S>) -> usize {
+    let length = |text: &S| text.as_ref().len();
+    match event {
+        Event::Health(event) => server_bytes(&event.server),
+        Event::Sessions(event) => {
+            server_bytes(&event.server) + length(&event.virtual_proxy) + length(&event.host)
+        }
+        Event::FailedPoll(event) => server_bytes(&event.server),
+        Event::AppNames(event) => event.repository.len(),
+        Event::Heartbeat(_) => 0,
+    }
+}
+
+fn server_bytes<S: Text>(server: &Server<S>) -> usize {
+    let length = |text: &S| text.as_ref().len();
+    let own = server.tags.iter().map(|(name, value)| length(name) + length(value));
+    own.sum::<usize>() + length(&server.name) + length(&server.description) + length(&server.host)
 }
 
 #[cfg(test)]

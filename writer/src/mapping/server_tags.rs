@@ -1,18 +1,18 @@
 //! The tags that every point about a server carries.
 
-use shared::event::Server;
+use shared::event::{Server, Text};
 
 use crate::point::Tags;
 
 /// `host` without its port, `server_name`, `server_description`, and the server's own tags, which
 /// may overwrite these three as they could in the predecessor.
-pub(super) fn server_tags(server: &Server) -> Tags<'_> {
+pub(super) fn server_tags<S: Text>(server: &Server<S>) -> Tags<'_> {
     let mut tags = Tags::new()
-        .with("host", without_port(&server.host))
-        .with("server_name", &server.name)
-        .with("server_description", &server.description);
+        .with("host", without_port(server.host.as_ref()))
+        .with("server_name", server.name.as_ref())
+        .with("server_description", server.description.as_ref());
     for (name, value) in &server.tags {
-        tags.set(name, value);
+        tags.set(name.as_ref(), value.as_ref());
     }
     tags
 }

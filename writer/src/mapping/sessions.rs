@@ -4,22 +4,27 @@
 
 use std::collections::HashSet;
 
-use shared::event::{Session, Sessions, Source};
+use shared::event::{Sessions, Source, Text};
 use shared::timestamp::Timestamp;
 
 use super::Emit;
 use super::poll::{self, Polled};
 use super::server_tags::{server_tags, without_port};
-use crate::line_protocol::MAX_TEXT_BYTES;
+use crate::line_protocol::{EncodedTags, MAX_TEXT_BYTES};
 use crate::point::{FieldValue, Point};
 use crate::schema::{COUNT, INTEGER, Schema, Version};
 
 const FIRST_PART: u32 = 1;
 
-pub(super) fn points(event: &Sessions, time: Timestamp, schema: &Schema, emit: &mut Emit<'_>) {
+pub(super) fn points<S: Text>(
+    event: &Sessions<S>,
+    time: Timestamp,
+    schema: &Schema,
+    emit: &mut Emit<'_>,
+) {
     let base = server_tags(&event.server)
-        .with("user_session_virtual_proxy", &event.virtual_proxy)
-        .with("user_session_host", &event.host);
+        .with("user_session_virtual_proxy", event.virtual_proxy.as_ref())
+        .with("user_session_host", event.host.as_ref());
     if event.part == FIRST_PART {
         let tags = base.encode();
         let users = user_list(event);
@@ -37,63 +42,70 @@ pub(super) fn points(event: &Sessions, time: Timestamp, schema: &Schema, emit: &
                 .with_text("session_user_id_list", Some(&users)),
         );
         let polled = Polled {
-            server_name: &event.server.name,
-            host: without_port(&event.server.host),
+            server_name: event.server.name.as_ref(),
+            host: without_port(event.server.host.as_ref()),
             source: Source::Sessions,
-            virtual_proxy: &event.virtual_proxy,
+            virtual_proxy: event.virtual_proxy.as_ref(),
         };
         poll::point(&polled, &event.poll, true, time, schema, emit);
     }
     if !schema.session_details {
         return;
     }
+    // Each session sets, or takes away, the same three tags.
+    let (mut tags, mut encoded) = (base, EncodedTags::default());
     for session in &event.sessions {
-        let user_id = session.user_id.as_deref();
-        let tags = base
-            .clone()
-            .with("user_session_id", &session.session_id)
-            .with("user_session_user_directory", &session.user_directory)
-            .with("user_session_user_id", user_id.unwrap_or_default())
-            .encode();
+        let (id, directory) = (session.session_id.as_ref(), session.user_directory.as_ref());
+        let user_id = session.user_id.as_ref().map(S::as_ref);
+        tags.set("user_session_id", id);
+        tags.set("user_session_user_directory", directory);
+        tags.set("user_session_user_id", user_id.unwrap_or_default());
+        tags.encode_into(&mut encoded);
         emit(
-            &Point::new("user_session_details", &tags, time)
-                .with("session_id", Some(FieldValue::text(&*session.session_id)))
-                .with("user_directory", Some(FieldValue::text(&*session.user_directory)))
+            &Point::new("user_session_details", &encoded, time)
+                .with("session_id", Some(FieldValue::text(id)))
+                .with("user_directory", Some(FieldValue::text(directory)))
                 .with_text("user_id", user_id),
         );
     }
 }
 
 /// The distinct users with commas between, in order of appearance, as many as fit whole.
-fn user_list(event: &Sessions) -> String {
+fn user_list<S: Text>(event: &Sessions<S>) -> String {
     let Some(users) = &event.users else {
-        let mut seen = HashSet::new();
-        let users = event.sessions.iter().map(user).filter(|user| seen.insert(user.clone()));
-        return join_fitting(users);
+        let (mut seen, mut text) = (HashSet::new(), String::new());
+        for session in &event.sessions {
+            let directory = session.user_directory.as_ref();
+            let id = session.user_id.as_ref().map(S::as_ref);
+            if seen.insert((directory, id)) && !push_fitting(&mut text, directory, id) {
+                break;
+            }
+        }
+        return text;
     };
-    join_fitting(users.iter())
-}
-
-/// `directory\id`; the directory alone where ids are dropped.
-fn user(session: &Session) -> String {
-    match &session.user_id {
-        Some(id) => format!("{}\\{id}", session.user_directory),
-        None => session.user_directory.clone(),
-    }
-}
-
-fn join_fitting(users: impl Iterator<Item = impl AsRef<str>>) -> String {
     let mut text = String::new();
     for user in users {
-        let user = user.as_ref();
-        let comma = usize::from(!text.is_empty());
-        if text.len() + comma + user.len() > MAX_TEXT_BYTES {
+        if !push_fitting(&mut text, user.as_ref(), None) {
             break;
         }
-        if comma > 0 {
-            text.push(',');
-        }
-        text.push_str(user);
     }
     text
+}
+
+/// Adds `directory\id`, or the directory alone where ids are dropped, unless it is too much.
+fn push_fitting(text: &mut String, directory: &str, id: Option<&str>) -> bool {
+    let comma = usize::from(!text.is_empty());
+    let user = directory.len() + id.map_or(0, |id| id.len() + 1);
+    if text.len() + comma + user > MAX_TEXT_BYTES {
+        return false;
+    }
+    if comma > 0 {
+        text.push(',');
+    }
+    text.push_str(directory);
+    if let Some(id) = id {
+        text.push('\\');
+        text.push_str(id);
+    }
+    true
 }

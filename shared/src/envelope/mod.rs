@@ -3,16 +3,16 @@
 //! Numbering is apart from encoding: the sequence has no gaps, so it is given only to events that
 //! the outbox takes, long after they were encoded.
 
-use std::borrow::Cow;
+mod read;
+
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use thiserror::Error;
 use ulid::{ULID_LEN, Ulid};
 
-use crate::event::{Event, Kind};
+use crate::event::Event;
 use crate::timestamp::Timestamp;
 
 /// The largest event, in bytes: NATS takes 1 MiB a message, headers included.
@@ -183,23 +183,23 @@ impl Place {
     }
 }
 
-/// A decoded event.
+/// A decoded event; its texts are its own, or borrowed from the payload.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Envelope {
+pub struct Envelope<S = String> {
     /// Id, unique among all events; a ULID where Footman made it.
-    pub id: String,
+    pub id: S,
     /// The program that made it, e.g. `/footman/collector/host1`.
-    pub source: String,
+    pub source: S,
     /// The true name of the server, repository, or process/instance.
-    pub subject: String,
+    pub subject: S,
     /// When it was observed.
     pub time: Timestamp,
     /// Its place in the epoch.
     pub sequence: Option<u64>,
     /// The start of the program that made it.
-    pub epoch: Option<String>,
+    pub epoch: Option<S>,
     /// What was observed.
-    pub event: Event,
+    pub event: Event<S>,
 }
 
 /// Why bytes are no event.
@@ -229,65 +229,6 @@ pub enum DecodeError {
         #[source]
         source: serde_json::Error,
     },
-}
-
-#[derive(Deserialize)]
-struct Read<'a> {
-    #[serde(borrow)]
-    specversion: Cow<'a, str>,
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    subject: Cow<'a, str>,
-    time: Timestamp,
-    #[serde(borrow, default)]
-    sequence: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    epoch: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    data: &'a RawValue,
-}
-
-impl Envelope {
-    /// Decodes a payload.
-    pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let read: Read<'_> = serde_json::from_slice(payload).map_err(DecodeError::NotAnEvent)?;
-        let kind = kind_of_type(&read.kind)
-            .ok_or_else(|| DecodeError::UnknownType { found: read.kind.clone().into_owned() })?;
-        if read.specversion != SPEC_VERSION {
-            return Err(DecodeError::UnknownVersion { found: read.specversion.into_owned() });
-        }
-        Ok(Self {
-            event: decode_data(kind, read.data)
-                .map_err(|source| DecodeError::BadData { kind: kind.name(), source })?,
-            id: read.id.into_owned(),
-            source: read.source.into_owned(),
-            subject: read.subject.into_owned(),
-            time: read.time,
-            sequence: read.sequence.and_then(|digits| digits.parse().ok()),
-            epoch: read.epoch.map(Cow::into_owned),
-        })
-    }
-}
-
-/// The kind that a CloudEvents `type` names; none when it is not one of this version.
-pub(crate) fn kind_of_type(name: &str) -> Option<Kind> {
-    name.strip_prefix(TYPE_PREFIX)?.strip_suffix(TYPE_SUFFIX).and_then(Kind::from_name)
-}
-
-fn decode_data(kind: Kind, data: &RawValue) -> Result<Event, serde_json::Error> {
-    let text = data.get();
-    Ok(match kind {
-        Kind::Health => Event::Health(serde_json::from_str(text)?),
-        Kind::Sessions => Event::Sessions(serde_json::from_str(text)?),
-        Kind::AppNames => Event::AppNames(serde_json::from_str(text)?),
-        Kind::FailedPolls => Event::FailedPoll(serde_json::from_str(text)?),
-        Kind::Heartbeats => Event::Heartbeat(serde_json::from_str(text)?),
-    })
 }
 
 #[cfg(test)]
