@@ -61,10 +61,10 @@ pub struct LastAnswer {
     answered: Instant,
 }
 
-/// What an answer said; app names are in the health events.
+/// What an answer said.
 #[derive(Clone, Debug)]
 pub enum Said {
-    /// An engine's health, as it was published.
+    /// An engine's health, as it was published, without the list of named apps.
     Health(Arc<Health>),
     /// How many sessions a virtual proxy has.
     Sessions(Arc<SessionTotals>),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use shared::config::{ExcludedUser, UserIds};
 use shared::envelope::Unnumbered;
-use shared::event::{Event, Poll, Source};
+use shared::event::{AppLists, Event, Poll, Source};
 use tokio::time::Instant;
 
 pub(crate) use app_names::ListedApp;
@@ -162,7 +162,9 @@ pub(crate) fn events(
                 apps: content.apps,
             }));
             let encoded = vec![observation.encode(endpoint, &event)?];
-            let Event::Health(health) = event else { return Ok((encoded, None)) };
+            let Event::Health(mut health) = event else { return Ok((encoded, None)) };
+            // Nobody shows the names, and they are half of what is kept of a server.
+            health.apps = AppLists::default();
             Ok((encoded, Some(Said::Health(Arc::from(health)))))
         }
         Content::Sessions(published) => {

@@ -220,10 +220,7 @@ impl Committer {
             let full = AppendError::Full { why: "the disk has no room".to_owned() };
             return answer(steps, &Err(full));
         }
-        let mut used = match self.store.used_bytes() {
-            Ok(used) => used,
-            Err(error) => return answer(steps, &Err(append_error(&error))),
-        };
+        let mut used = self.store.used_bytes();
         let mut admitted = Vec::with_capacity(steps.len());
         for step in steps {
             match step {
@@ -249,8 +246,8 @@ impl Committer {
         let mut expired = 0;
         let (kept, shared) = (&mut self.kept, &self.shared);
         // What is settled stays only as long as it takes no room from what is not.
-        let crowded = !self.reserve.has_place()
-            || self.store.used_bytes()? > self.max_bytes / CROWDED_DIVISOR;
+        let crowded =
+            !self.reserve.has_place() || self.store.used_bytes() > self.max_bytes / CROWDED_DIVISOR;
         self.store.transaction(durability, |transaction| {
             let now = Timestamp::now();
             for step in steps {

@@ -57,6 +57,16 @@ const ROW_OVERHEAD: u64 = 256;
 pub(super) struct Store {
     connection: Connection,
     page_size: u64,
+    /// As of the last commit; nobody else writes.
+    pages: Pages,
+}
+
+/// The pages of the database.
+#[derive(Clone, Copy, Debug)]
+struct Pages {
+    all: i64,
+    /// Those of them that hold nothing.
+    free: i64,
 }
 
 /// What was in the outbox when it was opened.
@@ -109,22 +119,13 @@ impl Store {
         let log_pages = log_pages.clamp(LEAST_CHECKPOINT_PAGES, CHECKPOINT_PAGES);
         let log_pages = i64::try_from(log_pages).unwrap_or(i64::MAX);
         connection.pragma_update(None, "wal_autocheckpoint", log_pages).map_err(damaged)?;
-        Ok((Self { connection, page_size }, contents))
+        let pages = Pages::count(&connection).map_err(damaged)?;
+        Ok((Self { connection, page_size, pages }, contents))
     }
 
     /// Bytes of the pages in use.
-    pub(super) fn used_bytes(&self) -> Result<u64, Error> {
-        let used = self.pages("PRAGMA page_count")? - self.free_pages()?;
-        Ok(u64::try_from(used).unwrap_or(0) * self.page_size)
-    }
-
-    fn free_pages(&self) -> Result<i64, Error> {
-        self.pages("PRAGMA freelist_count")
-    }
-
-    /// Asked with every commit, so the statements are kept.
-    fn pages(&self, pragma: &str) -> Result<i64, Error> {
-        self.connection.prepare_cached(pragma)?.query_row([], |row| row.get(0))
+    pub(super) fn used_bytes(&self) -> u64 {
+        u64::try_from(self.pages.all - self.pages.free).unwrap_or(0) * self.page_size
     }
 
     /// Runs `work` in one transaction, committed when it succeeds.
@@ -141,28 +142,42 @@ impl Store {
         let transaction = self.connection.transaction()?;
         let result = work(&transaction)?;
         transaction.commit()?;
+        // What is committed is not undone by not knowing its size.
+        if let Ok(pages) = Pages::count(&self.connection) {
+            self.pages = pages;
+        }
         Ok(result)
     }
 
     /// Gives pages back to the disk when many are free.
-    pub(super) fn give_back(&self) -> Result<(), Error> {
-        if self.free_pages()? > FREE_PAGES_KEPT {
+    pub(super) fn give_back(&mut self) -> Result<(), Error> {
+        if self.pages.free > FREE_PAGES_KEPT {
             let pages = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
-            let mut statement = self.connection.prepare_cached(&pages)?;
+            let mut statement = self.connection.prepare(&pages)?;
             let mut rows = statement.query([])?;
             while rows.next()?.is_some() {}
+            self.pages = Pages::count(&self.connection)?;
         }
         Ok(())
     }
 
     /// Gives everything back to the disk that is free, and the log's room too.
-    pub(super) fn shrink(&self) -> Result<(), Error> {
+    pub(super) fn shrink(&mut self) -> Result<(), Error> {
         for pragma in ["PRAGMA incremental_vacuum", "PRAGMA wal_checkpoint(TRUNCATE)"] {
             let mut statement = self.connection.prepare(pragma)?;
             let mut rows = statement.query([])?;
             while rows.next()?.is_some() {}
         }
+        self.pages = Pages::count(&self.connection)?;
         Ok(())
+    }
+}
+
+impl Pages {
+    /// SQLite prepares these statements anew each time, so they are asked once for each commit.
+    fn count(connection: &Connection) -> Result<Self, Error> {
+        let pages = |pragma| connection.query_row(pragma, [], |row| row.get(0));
+        Ok(Self { all: pages("PRAGMA page_count")?, free: pages("PRAGMA freelist_count")? })
     }
 }
 

@@ -201,6 +201,9 @@ pub(crate) struct Arguments {
 const LARGE: usize = 2_000;
 const LATENESS_MS: f64 = 100.0;
 const RESIDENT_MB: f64 = 250.0;
+/// An engine and two virtual proxies.
+const ENDPOINTS: usize = 3;
+const HANDSHAKES_AN_HOUR: f64 = 1.0;
 
 pub(crate) fn run(arguments: &Arguments) -> Vec<Target> {
     programs::look(&["collector", "simulator"]);
@@ -246,26 +249,32 @@ pub(crate) fn run(arguments: &Arguments) -> Vec<Target> {
         row.extend(figures.map(|figure| Figure(figure).to_string()));
         table.push(row);
         if servers == LARGE {
-            let one = |value: f64| [value].into_iter().collect();
-            let skipped = one(measured.skipped as f64);
-            targets.push(Target::exactly_none(
-                "2,000 servers: skipped ticks after the start",
-                &skipped,
-            ));
-            let late = one(measured.lateness(990));
-            targets.push(Target::new(
-                "2,000 servers: p99 lateness, ms",
-                Wanted::AtMost(LATENESS_MS),
-                &late,
-            ));
-            let resident = one(measured.peak as f64 / 1e6);
-            targets.push(Target::new(
-                "2,000 servers: peak memory, MB",
-                Wanted::AtMost(RESIDENT_MB),
-                &resident,
-            ));
+            targets.extend(of_large_site(&measured));
         }
+        let hours = measured.seconds / 3_600.0;
+        targets.push(Target::exact(
+            format!("{servers} servers: handshakes of an endpoint in an hour, after the start"),
+            Wanted::AtMost(HANDSHAKES_AN_HOUR),
+            measured.handshakes as f64 / (servers * ENDPOINTS) as f64 / hours,
+        ));
     }
     println!("{table}");
     targets
+}
+
+fn of_large_site(measured: &Measured) -> [Target; 3] {
+    let one = |value: f64| [value].into_iter().collect();
+    let late = one(measured.lateness(990));
+    [
+        Target::exactly_none(
+            "2,000 servers: skipped ticks after the start",
+            &one(measured.skipped as f64),
+        ),
+        Target::new("2,000 servers: p99 lateness, ms", Wanted::AtMost(LATENESS_MS), &late),
+        Target::exact(
+            "2,000 servers: peak memory, MB",
+            Wanted::AtMost(RESIDENT_MB),
+            measured.peak as f64 / 1e6,
+        ),
+    ]
 }

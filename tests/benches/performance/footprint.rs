@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::programs;
 use crate::site_process::{SiteProcess, Size};
 use integration_tests::measure::cpu::cpu_seconds;
-use integration_tests::measure::samples::Samples;
+use integration_tests::measure::samples::{Figure, Samples};
 use integration_tests::measure::table::Table;
 use integration_tests::measure::target::{Target, Wanted};
 
@@ -165,22 +165,23 @@ pub(crate) fn run(arguments: &Arguments) -> Vec<Target> {
     for one in resting {
         let starts: Samples = one.starts.iter().copied().collect();
         let single = |value: f64| -> Samples { [value].into_iter().collect() };
-        let (cpu, resident) = (single(one.idle_cpu * 100.0), single(one.resident as f64 / 1e6));
-        let size = single(one.stripped.map_or(f64::NAN, |bytes| bytes as f64 / 1e6));
+        let cpu = single(one.idle_cpu * 100.0);
+        let resident = one.resident as f64 / 1e6;
+        let size = one.stripped.map_or(f64::NAN, |bytes| bytes as f64 / 1e6);
         table.push(vec![
             one.name.to_owned(),
             starts.to_string(),
             cpu.to_string(),
-            resident.to_string(),
-            size.to_string(),
+            Figure(resident).to_string(),
+            Figure(size).to_string(),
         ]);
         let largest = if one.name == "footman" { WHOLE_MB } else { PART_MB };
         let name = |what: &str| format!("{}: {what}", one.name);
-        targets.push(Target::new(name("size, MB"), Wanted::AtMost(largest), &size));
+        targets.push(Target::exact(name("size, MB"), Wanted::AtMost(largest), size));
         if one.name != "footman" {
             targets.push(Target::new(name("ready after, s"), Wanted::AtMost(START_S), &starts));
             targets.push(Target::new(name("idle CPU, %"), Wanted::AtMost(IDLE_PERCENT), &cpu));
-            targets.push(Target::new(name("idle memory, MB"), Wanted::AtMost(IDLE_MB), &resident));
+            targets.push(Target::exact(name("idle memory, MB"), Wanted::AtMost(IDLE_MB), resident));
         }
     }
     println!("{table}");

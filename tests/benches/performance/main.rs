@@ -18,6 +18,7 @@
     reason = "a tool of the tests, whose output is its purpose"
 )]
 
+mod check;
 mod collector;
 mod footprint;
 mod growth;
@@ -52,6 +53,8 @@ struct Performance {
 /// What is measured; each has its module, and gives its targets.
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Everything that has a target, before a release; an hour.
+    Check(check::Arguments),
     /// A backlog through writers, beside the bare client and InfluxDB alone.
     Writer(writer::Arguments),
     /// What decoding, mapping, encoding and compressing cost for each event and point.
@@ -71,6 +74,7 @@ enum What {
 impl What {
     fn measure(&self) -> Vec<Target> {
         match self {
+            Self::Check(arguments) => check::measure(arguments),
             Self::Writer(arguments) => writer::measure(arguments),
             Self::Stages(arguments) => stages::measure(arguments),
             Self::Collector(arguments) => collector::run(arguments),

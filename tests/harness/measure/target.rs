@@ -45,6 +45,11 @@ impl Target {
         Self { name: name.into(), wanted, measured, noise }
     }
 
+    /// A figure that another run would give again, such as the size of a file.
+    pub fn exact(name: impl Into<String>, wanted: Wanted, measured: f64) -> Self {
+        Self::with_noise(name, wanted, measured, 0.0)
+    }
+
     /// Something of which there must be none, in no round, whatever the noise.
     pub fn exactly_none(name: impl Into<String>, measured: &Samples) -> Self {
         let measured = measured.most();

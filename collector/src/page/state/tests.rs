@@ -274,7 +274,7 @@ fn what_is_down_is_said() {
 /// A beat of a program on the bus, for the tests of the whole page.
 pub(in crate::page) fn note_beat(to: &Heard, instance: &str) {
     let program = heard(instance, Counters::default(), Duration::ZERO);
-    let event = Event::Heartbeat(Box::new(program.beat));
+    let event: Event = Event::Heartbeat(Box::new(program.beat));
     let Event::Heartbeat(beat) = event else { return };
     to.beat(*beat, now());
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use integration_tests::made_up::{MadeUp, Mix};
 use shared::envelope::Envelope;
+use shared::event::BorrowedText;
 use writer::line_protocol::Lines;
 use writer::mapping;
 use writer::schema::Schema;
@@ -30,7 +31,6 @@ pub(crate) struct Payloads {
     pub(crate) schema: Schema,
     /// As they arrive.
     pub(crate) encoded: Vec<Bytes>,
-    pub(crate) decoded: Vec<Envelope>,
     /// The lines of a full batch of them.
     pub(crate) batch: Lines,
     /// Lines of all `encoded`.
@@ -45,22 +45,30 @@ impl Payloads {
         let schema = Schema::new(&loaded.unwrap().config.writer);
         let mut made_up = MadeUp::new(mix, 1_000_000);
         let encoded: Vec<Bytes> = (0..EVENTS).map(|_| made_up.outgoing().payload).collect();
-        let decode = |payload: &Bytes| Envelope::decode(payload).unwrap();
-        let decoded: Vec<Envelope> = encoded.iter().map(decode).collect();
         let mut lines = Lines::default();
-        for envelope in &decoded {
-            mapping::push_lines(envelope, &schema, &mut lines).unwrap();
+        for envelope in decoded(&encoded) {
+            mapping::push_lines(&envelope, &schema, &mut lines).unwrap();
         }
         let points = lines.len();
         let mut batch = Lines::default();
         while batch.len() < config::BATCH_POINTS {
-            let envelope = decode(&made_up.outgoing().payload);
+            let payload = made_up.outgoing().payload;
+            let envelope = Envelope::borrow(&payload).unwrap();
             mapping::push_lines(&envelope, &schema, &mut batch).unwrap();
         }
-        Self { schema, encoded, decoded, batch, points }
+        Self { schema, encoded, batch, points }
+    }
+
+    /// As a writer decodes them.
+    pub(crate) fn decoded(&self) -> Vec<Envelope<BorrowedText<'_>>> {
+        decoded(&self.encoded)
     }
 
     pub(crate) fn points_per_event(&self) -> f64 {
         self.points as f64 / self.encoded.len() as f64
     }
+}
+
+fn decoded(encoded: &[Bytes]) -> Vec<Envelope<BorrowedText<'_>>> {
+    encoded.iter().map(|payload| Envelope::borrow(payload).unwrap()).collect()
 }
