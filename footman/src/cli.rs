@@ -95,6 +95,7 @@ pub fn main() -> ExitCode {
         }
     };
     lifecycle::install_crypto();
+    lifecycle::raise_file_limit();
     match cli.command {
         Command::Check(args) => check::check(&args),
         Command::Schedule(args) => schedule::schedule(&args),

@@ -38,6 +38,18 @@ pub fn install_crypto() {
     let _already = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// Lets this process have as many open files as the system allows it: every kept connection is one,
+/// and the usual soft limit of 1,024 is less than what 500 servers need.
+pub fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        // Where it is refused the program works as far as the limit goes, and says what fails.
+        let _refused = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+}
+
 /// The runtime of a program.
 ///
 /// Each thread of it costs memory for the allocator's arenas, and polls and writes wait far more
@@ -113,4 +125,20 @@ impl Signals {
 #[expect(clippy::exit, reason = "the operator asked twice")]
 fn end_at_once(code: i32) -> ! {
     std::process::exit(code)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_of_files_becomes_the_hard_one() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum }).unwrap();
+        raise_file_limit();
+        let raised = getrlimit(Resource::Nofile);
+        assert_eq!((raised.current, raised.maximum), (maximum, maximum));
+    }
 }

@@ -103,6 +103,7 @@ where
         Err(code) => return code,
     };
     lifecycle::install_crypto();
+    lifecycle::raise_file_limit();
     let Some(loaded) = load(&arguments) else {
         return lifecycle::wrong_config();
     };

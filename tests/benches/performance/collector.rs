@@ -23,8 +23,10 @@ use integration_tests::measure::samples::Figure;
 use integration_tests::measure::table::Table;
 use integration_tests::measure::target::{Target, Wanted};
 
-/// The start may take so long: every connection is made once.
+/// The start of the largest site may take so long: every connection is made once.
 const START: Duration = Duration::from_secs(35);
+/// And that of a small one: the first round takes five seconds.
+const SMALL_START: Duration = Duration::from_secs(12);
 /// Core of the collector, and those of the others.
 const ITS_CORE: &str = "0";
 
@@ -78,6 +80,12 @@ pub(crate) fn percentile(sorted: &[f64], of_thousand: usize) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
+/// How long the start of a site may take.
+fn starting(size: Size) -> Duration {
+    let share = size.servers as f64 / LARGE as f64;
+    SMALL_START + (START - SMALL_START).mul_f64(share.min(1.0))
+}
+
 /// Polls a site of that size for so long, after its start.
 pub(crate) async fn measure(size: Size, time: Duration) -> Measured {
     let cores = std::thread::available_parallelism().unwrap().get();
@@ -108,7 +116,7 @@ pub(crate) async fn measure(size: Size, time: Duration) -> Measured {
     loop {
         let now = Instant::now();
         match before {
-            None if now - begin >= START => {
+            None if now - begin >= starting(size) => {
                 before = Some((cpu_seconds(polling.collector.id()), site.seen().await, now));
             }
             Some((cpu, seen, since)) if now - since >= time => {

@@ -138,17 +138,17 @@ async fn servers(arguments: &Arguments) -> Grown {
 /// Of lists in answers: apps of the repository, or sessions of a proxy.
 async fn lists(arguments: &Arguments, sizes: &[usize], of_apps: bool) -> Grown {
     let mut points = Vec::new();
+    let time = Duration::from_secs(arguments.seconds);
     // What polls cost without the lists: the same site with lists of one.
+    let small = Size { servers: 1, interval: Duration::from_secs(2), apps: 1, sessions: 1 };
+    let least = collector::measure(small, time).await;
     for length in wanted(sizes, arguments) {
-        let small = Size { servers: 1, interval: Duration::from_secs(2), apps: 1, sessions: 1 };
         let large = if of_apps {
             Size { apps: length, ..small }
         } else {
             Size { sessions: length, ..small }
         };
-        let time = Duration::from_secs(arguments.seconds);
-        let (least, most) =
-            (collector::measure(small, time).await, collector::measure(large, time).await);
+        let most = collector::measure(large, time).await;
         let more = (most.cpu_seconds / most.polls as f64 - least.cpu_seconds / least.polls as f64)
             * most.polls as f64;
         let items = most.items(of_apps).max(1);

@@ -23,7 +23,13 @@ use integration_tests::measure::target::Target;
 const SITES: [u64; 4] = [10, 100, 1_000, 10_000];
 /// A cycle of made-up events: three hundred servers with twenty polls each.
 const EVENTS: u64 = 6_000;
+/// Into how many groups the largest site is cut.
+const GROUPS: [u64; 4] = [1, 4, 10, 20];
 const SECONDS_OF_DAY: f64 = 86_400.0;
+const SECONDS_OF_HOUR: f64 = 3_600.0;
+/// What a stream and an outbox hold by default.
+const STREAM_BYTES: f64 = 10.0 * 1_073_741_824.0;
+const OUTBOX_BYTES: f64 = 1_073_741_824.0;
 /// Virtual proxies of a server, and the share of polls that fail.
 const VIRTUAL_PROXIES: f64 = 2.0;
 const FAILING: f64 = 0.01;
@@ -107,7 +113,56 @@ pub(crate) fn measure(arguments: &Arguments) -> Vec<Target> {
         table.push(row);
     }
     println!("{table}");
+    println!("{}", partitions(arguments, &means));
     Vec::new()
+}
+
+/// The largest site cut into groups, each with a stream of its own: how even the groups are.
+///
+/// A simulation: every endpoint polls at its place in the interval, and what comes in each second
+/// is counted, group by group. Servers and virtual proxies are spread over the interval as the
+/// collector of a group spreads them.
+fn partitions(arguments: &Arguments, means: &BTreeMap<&'static str, Mean>) -> Table {
+    let mut table = Table::new(&[
+        "groups",
+        "servers of each",
+        "events/s of each",
+        "in its fullest second",
+        "MB/s of each",
+        "MB/s to the disk of each of 3 NATS servers",
+        "GB in a stream after an hour without InfluxDB",
+        "hours that 10 GiB hold",
+        "hours that an outbox of 1 GiB holds",
+    ]);
+    let [.., servers] = SITES;
+    for groups in GROUPS {
+        let of_each = servers / groups;
+        let rates = Rates::of(of_each as f64, arguments.interval, means);
+        let seconds = arguments.interval.round().max(1.0) as u64;
+        let mut counts = vec![0_u64; usize::try_from(seconds).unwrap_or(1)];
+        let endpoints = of_each * (1 + VIRTUAL_PROXIES as u64);
+        for endpoint in 0..endpoints {
+            let place = endpoint * seconds / endpoints;
+            counts[usize::try_from(place).unwrap_or(0)] += 1;
+        }
+        let fullest = counts.into_iter().max().unwrap_or(0);
+        let of_all = rates.bytes * groups as f64;
+        let figures = [
+            of_each as f64,
+            rates.events,
+            fullest as f64,
+            rates.bytes / 1e6,
+            // With three replicas on three servers each of them has everything.
+            of_all / 1e6,
+            rates.bytes * SECONDS_OF_HOUR / 1e9,
+            STREAM_BYTES / rates.bytes / SECONDS_OF_HOUR,
+            OUTBOX_BYTES / rates.bytes / SECONDS_OF_HOUR,
+        ];
+        let mut row = vec![groups.to_string()];
+        row.extend(figures.map(|figure| Figure(figure).to_string()));
+        table.push(row);
+    }
+    table
 }
 
 /// What a site makes each second.
