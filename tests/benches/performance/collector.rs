@@ -83,7 +83,7 @@ pub(crate) fn percentile(sorted: &[f64], of_thousand: usize) -> f64 {
 /// How long the start of a site may take.
 fn starting(size: Size) -> Duration {
     let share = size.servers as f64 / LARGE as f64;
-    SMALL_START + (START - SMALL_START).mul_f64(share.min(1.0))
+    SMALL_START + START.saturating_sub(SMALL_START).mul_f64(share.min(1.0))
 }
 
 /// Polls a site of that size for so long, after its start.

@@ -31,7 +31,7 @@ const SECONDS_OF_HOUR: f64 = 3_600.0;
 const STREAM_BYTES: f64 = 10.0 * 1_073_741_824.0;
 const OUTBOX_BYTES: f64 = 1_073_741_824.0;
 /// Virtual proxies of a server, and the share of polls that fail.
-const VIRTUAL_PROXIES: f64 = 2.0;
+const VIRTUAL_PROXIES: u64 = 2;
 const FAILING: f64 = 0.01;
 /// Seconds between two beats of a program, and between two extractions of app names.
 const BEAT: f64 = 30.0;
@@ -42,8 +42,8 @@ const DAYS_KEPT: f64 = 7.0;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Seconds between two polls of an endpoint.
-    #[arg(long, default_value_t = 30.0)]
-    interval: f64,
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    interval: u64,
     /// Events that a writer stores each second, as `writer` measured it.
     #[arg(long)]
     writer: f64,
@@ -95,7 +95,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Vec<Target> {
     for servers in SITES {
         let rates = Rates::of(servers as f64, arguments.interval, &means);
         let writers = (rates.events * arguments.headroom / arguments.writer).ceil().max(1.0);
-        let polls = servers as f64 * (1.0 + VIRTUAL_PROXIES) / arguments.interval;
+        let polls = (servers * (1 + VIRTUAL_PROXIES)) as f64 / arguments.interval as f64;
         let figures = [
             rates.events,
             rates.points,
@@ -138,9 +138,9 @@ fn partitions(arguments: &Arguments, means: &BTreeMap<&'static str, Mean>) -> Ta
     for groups in GROUPS {
         let of_each = servers / groups;
         let rates = Rates::of(of_each as f64, arguments.interval, means);
-        let seconds = arguments.interval.round().max(1.0) as u64;
+        let seconds = arguments.interval;
         let mut counts = vec![0_u64; usize::try_from(seconds).unwrap_or(1)];
-        let endpoints = of_each * (1 + VIRTUAL_PROXIES as u64);
+        let endpoints = of_each * (1 + VIRTUAL_PROXIES);
         for endpoint in 0..endpoints {
             let place = endpoint * seconds / endpoints;
             counts[usize::try_from(place).unwrap_or(0)] += 1;
@@ -175,12 +175,13 @@ struct Rates {
 }
 
 impl Rates {
-    fn of(servers: f64, interval: f64, means: &BTreeMap<&'static str, Mean>) -> Self {
-        let polls = servers / interval;
+    fn of(servers: f64, interval: u64, means: &BTreeMap<&'static str, Mean>) -> Self {
+        let polls = servers / interval as f64;
+        let proxies = VIRTUAL_PROXIES as f64;
         let each_second = [
             (Kind::Health, polls * (1.0 - FAILING)),
-            (Kind::Sessions, polls * VIRTUAL_PROXIES * (1.0 - FAILING)),
-            (Kind::FailedPolls, polls * (1.0 + VIRTUAL_PROXIES) * FAILING),
+            (Kind::Sessions, polls * proxies * (1.0 - FAILING)),
+            (Kind::FailedPolls, polls * (1.0 + proxies) * FAILING),
             (Kind::AppNames, 1.0 / APP_NAMES),
         ];
         let mut rates = Self { events: 2.0 / BEAT, points: 2.0 / BEAT, ..Self::default() };

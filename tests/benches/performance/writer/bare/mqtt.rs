@@ -24,8 +24,9 @@ const SESSION_SECONDS: u32 = 86_400;
 const KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// As large as an event with its envelope may be, and more.
 const MAX_PACKET_BYTES: u32 = 2 << 20;
-/// More than there are packet ids, so that no ack waits for room.
-const REQUESTS: usize = 70_000;
+/// More than any backlog's acks that may wait for the connection, so that none waits for room: with
+/// as many as there are packet ids it happened.
+const REQUESTS: usize = 1 << 20;
 
 /// Makes the backlog in so many sessions, and consumes it over as many connections.
 pub(super) async fn consume(
