@@ -239,6 +239,7 @@ impl Committer {
         let durability =
             if steps.iter().any(Step::has_events) { Durability::Disk } else { Durability::Process };
         let expire_before = self.expiry();
+        let tapped = self.shared.taps.receiver_count() > 0;
         let mut sequence = self.next_sequence;
         let mut settled = self.settled_through;
         let mut last = *self.shared.committed.borrow();
@@ -262,8 +263,10 @@ impl Committer {
                     let (subject, id, payload) = item.numbered(sequence);
                     last = store::insert(transaction, now, subject.as_topic(), &id, &payload)?;
                     sequence += u64::from(item.is_new());
-                    let subject = subject.clone();
-                    taken.push(Stored { position: last, subject, id, payload });
+                    if tapped {
+                        let subject = subject.clone();
+                        taken.push(Stored { position: last, subject, id, payload });
+                    }
                 }
                 if let Some(endpoint) = &append.endpoint {
                     store::settle_ticks(transaction, endpoint)?;
@@ -288,13 +291,8 @@ impl Committer {
             store::delete_some_through(transaction, let_go, DELETED_AT_ONCE)?;
             Ok(())
         })?;
-        let tapped = if self.shared.taps.receiver_count() > 0 { taken.clone() } else { Vec::new() };
-        let mut recent = self.shared.recent();
-        recent.extend(taken);
-        recent.settle(settled);
-        drop(recent);
         self.report(sequence, settled, last, expired);
-        for stored in tapped {
+        for stored in taken {
             let _nobody = self.shared.taps.send(stored);
         }
         Ok(())

@@ -4,8 +4,7 @@
 //! that they have no gaps. A full outbox drops nothing it holds: it takes nothing more.
 //!
 //! One task owns the database and commits in groups; readers have connections of
-//! their own ([`OutboxReader`]), and need them only when they are behind. Events leave from the
-//! front, in order.
+//! their own ([`OutboxReader`]). Events leave from the front, in order.
 
 mod committer;
 pub(crate) mod directory;
@@ -13,13 +12,12 @@ mod kept;
 mod lock;
 mod metrics;
 mod reader;
-mod recent;
 mod reserve;
 mod store;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,7 +32,6 @@ use crate::subject::Subject;
 use crate::timestamp::Timestamp;
 use committer::{Command, Committer, Item};
 use lock::DirectoryLock;
-use recent::Recent;
 use reserve::Reserve;
 use store::Store;
 
@@ -184,8 +181,6 @@ struct Shared {
     /// What was remembered of the broker when this process began.
     broker: Option<String>,
     taps: broadcast::Sender<Stored>,
-    /// What was committed last.
-    recent: Mutex<Recent>,
     _lock: DirectoryLock,
 }
 
@@ -206,7 +201,6 @@ impl Outbox {
             identity: contents.identity,
             broker: contents.broker,
             taps: broadcast::Sender::new(TAPPED_EVENTS),
-            recent: Mutex::default(),
             _lock: lock,
         });
         let (commands, received) = mpsc::channel(COMMANDS);
@@ -346,10 +340,6 @@ impl Shared {
     fn depth(&self) -> u64 {
         let waiting = *self.committed.borrow() - self.settled.load(Ordering::Relaxed);
         u64::try_from(waiting).unwrap_or(0)
-    }
-
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

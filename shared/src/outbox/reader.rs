@@ -41,10 +41,6 @@ impl OutboxReader {
     ) -> Result<Vec<Stored>, ReadError> {
         loop {
             if *self.committed.borrow_and_update() > position {
-                let recent = self.shared.recent().after(position, limit);
-                if let Some(found) = recent {
-                    return Ok(self.given(found));
-                }
                 let connection = Arc::clone(&self.connection);
                 let read = tokio::task::spawn_blocking(move || {
                     let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
