@@ -107,6 +107,18 @@ pub(crate) fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{prefix}-{number:05}")).collect()
 }
 
+/// Sizes of payloads that fill what is limited to its last bytes: one that was not taken makes way
+/// for a smaller one.
+pub(crate) struct Sizes(pub(crate) usize);
+
+impl Sizes {
+    /// The next smaller one, none after one byte.
+    pub(crate) fn was_not_taken(&mut self) -> bool {
+        self.0 = if self.0 > 1_024 { self.0 / 2 } else { self.0.saturating_sub(16) };
+        self.0 > 0
+    }
+}
+
 /// Publishes until it is confirmed, as the collector does.
 pub(crate) async fn publish_until_confirmed(publisher: &dyn Publisher, name: &str) {
     eventually("a confirmation", || async {

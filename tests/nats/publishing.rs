@@ -8,7 +8,7 @@ use shared::config;
 use tokio::task::JoinSet;
 
 use crate::house::{
-    Program, held, names, names_of, outgoing, receive, receive_all, subject, tags_of, timing,
+    Program, Sizes, held, names, names_of, outgoing, receive, receive_all, subject, tags_of, timing,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,6 +71,35 @@ async fn a_full_stream_is_said_and_takes_again_when_there_is_room() {
     let deliveries = receive(&mut *consumer, stored).await;
     consumer.ack(&tags_of(&deliveries[..2])).await.unwrap();
     eventually("room", || async { publisher.publish(large(stored)).await.ok() }).await;
+}
+
+/// nats-server 2.9.10 makes room by deleting the oldest message, when one fits by its payload and not
+/// by what is stored of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_full_to_the_last_byte_has_all_that_was_confirmed() {
+    let server = NatsServer::start().await;
+    let config = config::Nats { max_bytes: 1 << 20, ..server.config() };
+    let program = Program::with(&config, timing()).await;
+    program.is_ready().await;
+    let publisher = program.nats.publisher();
+    let mut sizes = Sizes(100 << 10);
+    let mut confirmed = Vec::new();
+    loop {
+        let id = format!("{}", confirmed.len());
+        let payload = Bytes::from(vec![b'x'; sizes.0]);
+        match publisher.publish(Outgoing { subject: subject("a"), id: id.clone(), payload }).await {
+            Ok(()) => confirmed.push(id),
+            Err(PublishError::Unavailable { why }) if why.contains("full") => {
+                if !sizes.was_not_taken() {
+                    break;
+                }
+            }
+            Err(other) => panic!("{other}"),
+        }
+        assert!(confirmed.len() < 1_000, "it is never full");
+    }
+    assert!(confirmed.len() > 8, "{confirmed:?}");
+    assert_eq!(held(&server.client().await).await, confirmed.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,8 +12,9 @@ use async_nats::jetstream::stream::{LastRawMessageErrorKind, RawMessageError, St
 use async_trait::async_trait;
 
 use super::Shared;
+use super::headroom;
 use super::link::Unanswered;
-use super::publisher::{is_full, server_error};
+use super::publisher::{is_at_limit, server_error};
 use crate::broker::{DeadLetter, DeadLetterError, DeadLetters, Look};
 use crate::subject::Token;
 
@@ -103,11 +104,15 @@ impl NatsDeadLetters {
             None => letter.clone(),
         };
         // Larger than all the letters may be together it could never be kept.
-        let all = usize::try_from(self.shared.layout.dead_letters_max_bytes).unwrap_or(usize::MAX);
+        let all = headroom::largest(self.shared.layout.dead_letters_max_bytes);
+        let all = usize::try_from(all).unwrap_or(usize::MAX);
         let limit = self.shared.link.max_payload().min(all).saturating_sub(ROOM_FOR_HEADERS);
         let payload = letter
             .to_json_within(limit)
             .map_err(|error| DeadLetterError::Unavailable { why: error.to_string() })?;
+        let room = &self.shared.dead_room;
+        let room = room.take(&self.shared.link, &subject, "", payload.len()).await;
+        let _room = room.map_err(|_full| self.full())?;
         let message = PublishMessage::build()
             .payload(payload.into())
             .expected_last_subject_sequence(sequence);
@@ -124,13 +129,15 @@ impl NatsDeadLetters {
         }
     }
 
+    fn full(&self) -> DeadLetterError {
+        DeadLetterError::Full { limit_bytes: self.shared.layout.dead_letters_max_bytes }
+    }
+
     fn refused(&self, refusal: &PublishError) -> Result<Kept, DeadLetterError> {
         match (refusal.kind(), server_error(refusal)) {
             (PublishErrorKind::WrongLastSequence, _) => Ok(Kept::SomebodyElseWas),
             (PublishErrorKind::StreamNotFound, _) => Err(self.stream_missing()),
-            (_, Some(error)) if is_full(error) => Err(DeadLetterError::Full {
-                limit_bytes: self.shared.layout.dead_letters_max_bytes,
-            }),
+            (_, Some(error)) if is_at_limit(error) => Err(self.full()),
             _ => Err(DeadLetterError::Unavailable { why: refusal.to_string() }),
         }
     }

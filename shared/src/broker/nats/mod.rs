@@ -11,6 +11,7 @@ mod connect;
 mod consumer;
 mod dead_letters;
 mod difference;
+mod headroom;
 mod hints;
 mod layout;
 mod link;
@@ -41,6 +42,7 @@ pub use streams::{StreamState, StreamStateError};
 
 use consumer::NatsConsumer;
 use dead_letters::NatsDeadLetters;
+use headroom::Headroom;
 use layout::Layout;
 use link::Link;
 use publisher::NatsPublisher;
@@ -61,6 +63,10 @@ struct Shared {
     streams: Arc<Streams>,
     standing: Arc<Standing>,
     timing: Timing,
+    /// Of the stream of events.
+    room: Headroom,
+    /// Of the stream of dead letters.
+    dead_room: Headroom,
     /// Ends the background tasks with the last handle.
     _ends_tasks: DropGuard,
 }
@@ -108,8 +114,17 @@ impl Nats {
         let link = connect::link(config, settings, &standing, &ended).await?;
         let layout = Layout::new(config, settings);
         let streams = Streams::start(&link, &layout, &standing, timing, presence, &ended);
-        let shared =
-            Shared { link, layout, streams, standing, timing, _ends_tasks: ended.drop_guard() };
+        let (room, dead_room) = (Headroom::new(&layout.stream), Headroom::new(&layout.dead_stream));
+        let shared = Shared {
+            link,
+            layout,
+            streams,
+            standing,
+            timing,
+            room,
+            dead_room,
+            _ends_tasks: ended.drop_guard(),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -4,6 +4,7 @@
 //! a confirmation got lost. For an outbox nothing is published on a connection before it is known
 //! whether the stream is still the one that confirmed the outbox's events.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use async_nats::jetstream::context::{PublishError as Refusal, PublishErrorKind};
@@ -91,6 +92,11 @@ impl From<Unconfirmed> for PublishError {
 pub(super) async fn send(shared: &Shared, outgoing: &Outgoing) -> Result<Receipt, Unconfirmed> {
     let link = &shared.link;
     let subject = outgoing.subject.to_nats();
+    let room = shared.room.take(link, &subject, &outgoing.id, outgoing.payload.len()).await;
+    let _room = room.map_err(|full| Unconfirmed {
+        error: unavailable(is_full(shared, &full)),
+        is_stream_in_doubt: false,
+    })?;
     let message =
         PublishMessage::build().payload(outgoing.payload.clone()).message_id(&outgoing.id);
     let publishing = async { link.jetstream().send_publish(subject.clone(), message).await?.await };
@@ -128,19 +134,23 @@ fn error_of(shared: &Shared, refusal: &Refusal, subject: &str) -> PublishError {
             Some(error) if is_too_large(error.error_code()) => {
                 return PublishError::Refused { why: error.to_string() };
             }
-            Some(error) if is_full(error) => {
-                let why = format!(
-                    "the stream {stream} is full ({error}): start a writer, or raise \
-                     broker.nats.maxBytes and the stream's limit; events wait in the outbox"
-                );
-                shared.standing.has_room(Err(&why));
-                why
-            }
+            Some(error) if is_at_limit(error) => is_full(shared, error),
             Some(error) => error.to_string(),
             None => refusal.to_string(),
         },
     };
     PublishError::Unavailable { why }
+}
+
+/// Says that the stream of events is full, and gives the words.
+fn is_full(shared: &Shared, details: &dyn Display) -> String {
+    let why = format!(
+        "the stream {} is full ({details}): start a writer, or raise broker.nats.maxBytes and the \
+         stream's limit; events wait in the outbox",
+        shared.layout.stream
+    );
+    shared.standing.has_room(Err(&why));
+    why
 }
 
 pub(super) fn unavailable(why: impl Into<String>) -> PublishError {
@@ -154,7 +164,7 @@ pub(super) fn server_error(refusal: &Refusal) -> Option<&jetstream::Error> {
 
 /// Whether a stream is at one of its limits. The server's error code says only that it could not
 /// store.
-pub(super) fn is_full(error: &jetstream::Error) -> bool {
+pub(super) fn is_at_limit(error: &jetstream::Error) -> bool {
     let words = error.to_string();
     words.contains("maximum bytes exceeded") || words.contains("maximum messages exceeded")
 }
