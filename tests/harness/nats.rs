@@ -12,6 +12,9 @@ use crate::process::{Process, free_port};
 
 /// Room for a test's events.
 const MAX_BYTES: u64 = 256 << 20;
+/// What a server may promise to its streams. Without it that is three quarters of the disk that is
+/// free when it starts, and a test would depend on the machine.
+const MAX_FILE_STORE: &str = "max_file_store: 64GB";
 const MAX_AGE: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// A nats-server with a directory of its own.
@@ -46,7 +49,7 @@ impl NatsServer {
 
     /// Writes its configuration, for its next start.
     pub fn configure(&self, configuration: &str) {
-        self.write_configuration("", configuration);
+        self.write_configuration(MAX_FILE_STORE, configuration);
     }
 
     /// Writes it with more text in the section `jetstream`, for its next start.

@@ -8,7 +8,7 @@ use integration_tests::influxd::Influxd;
 use integration_tests::mosquitto::Mosquitto;
 use integration_tests::nats::NatsServer;
 use integration_tests::patience::{eventually, eventually_equal};
-use integration_tests::programs::House;
+use integration_tests::programs::{House, Running};
 use serde_json::Value;
 use simulator::{Endpoint, Fault, Site};
 
@@ -26,13 +26,14 @@ const OVER_MQTT: [&str; 6] = ["mark", "member", "program", "slot", "state", "sta
 
 type Captured = Vec<(String, String)>;
 
-/// Lets the site fail in many ways, InfluxDB refuse, and programs die.
+/// Lets the site fail in many ways, InfluxDB refuse, and programs die; those that live at the end
+/// come back, the one that polls first.
 async fn much_fails(
     house: &House,
     site: &Site,
     influxd: &Influxd,
     causes: impl Fn() -> BTreeSet<String>,
-) {
+) -> [Running; 2] {
     influxd.execute("", "CREATE DATABASE senseops").await;
     influxd.write("senseops", "apps,host=somebody calls=\"a text\"").await;
     let (mut collector, mut writer) = (house.collector("c"), house.writer("w"));
@@ -59,8 +60,13 @@ async fn much_fails(
     }
     collector.start().await;
     site::serves(site, 1).await;
-    collector.process().terminate().await;
-    writer.process().terminate().await;
+    [collector, writer]
+}
+
+async fn end(programs: [Running; 2]) {
+    for mut program in programs {
+        program.process().terminate().await;
+    }
 }
 
 /// Judges all that came; gives the messages and the causes of failed polls.
@@ -99,12 +105,16 @@ async fn everything_over_mosquitto_fits_its_schema() {
     let house = site::house(&site, &influxd, &MqttBroker::of(&mosquitto));
     mosquitto.publish("qliksense/v1/health/nobody", POISON.as_bytes(), &[]);
     let causes = || judged(Separator::Slash, &subscriber.everything()).1;
-    much_fails(&house, &site, &influxd, causes).await;
+    let programs = much_fails(&house, &site, &influxd, causes).await;
+    // While they live: what is retained is said once a second at most, and beats come when they do.
     let wanted = [&EVERYWHERE[..], &OVER_MQTT].concat();
     eventually_equal("every message of the document", Vec::<String>::new(), || async {
         missing(&judged(Separator::Slash, &subscriber.everything()).0, &wanted)
     })
     .await;
+    end(programs).await;
+    // What they say at their end is judged too.
+    judged(Separator::Slash, &subscriber.everything());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,7 +134,8 @@ async fn everything_over_nats_fits_its_schema() {
     });
     let house = site::house(&site, &influxd, &NatsBroker::of(&server));
     let all = || captured.lock().unwrap().clone();
-    much_fails(&house, &site, &influxd, || judged(Separator::Dot, &all()).1).await;
+    let programs = much_fails(&house, &site, &influxd, || judged(Separator::Dot, &all()).1).await;
+    end(programs).await;
     eventually_equal("every message of the document", Vec::<String>::new(), || async {
         missing(&judged(Separator::Dot, &all()).0, &EVERYWHERE)
     })
