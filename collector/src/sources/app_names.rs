@@ -40,6 +40,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<(Vec<ListedApp>, Rejected), Unusable
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use shared::event::Source;
 
     use super::*;
 
@@ -54,6 +55,20 @@ mod tests {
         assert_eq!(apps, [named, ListedApp { id: "x".into(), name: String::new() }]);
         assert_eq!(rejected, Rejected(3));
         assert!(decode(br#"{"value":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_repository_of_fifty_thousand_apps_with_long_names_is_read() {
+        let app = |number: usize| {
+            format!(
+                r#"{{"id":"00000000-0000-0000-0000-{number:012}","name":"{number} {:x<128}","appId":"","publishTime":"2026-11-27T12:00:00.000Z","published":true,"stream":{{"id":"00000000-0000-0000-0000-{number:012}","name":"{:x<64}","privileges":null}},"savedInProductVersion":"12.2054.4","migrationHash":"cd8f0e2c6b6f8ab6a7b2c3a56e8a6c2b0f6d9a11","availabilityStatus":0,"privileges":null}}"#,
+                "", ""
+            )
+        };
+        let body = format!("[{}]", (0..50_000).map(app).collect::<Vec<_>>().join(","));
+        assert!(body.len() < super::super::limit(Source::AppNames), "{} bytes", body.len());
+        let (apps, rejected) = decode(body.as_bytes()).unwrap();
+        assert_eq!((apps.len(), rejected), (50_000, Rejected(0)));
     }
 
     proptest! {

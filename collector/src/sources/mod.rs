@@ -35,8 +35,8 @@ const MIB: usize = 1024 * 1024;
 const MAX_HEALTH_BYTES: usize = 4 * MIB;
 /// Largest session list: 4,000 sessions with directory groups of 4 KiB each.
 const MAX_SESSIONS_BYTES: usize = 16 * MIB;
-/// Largest list of apps: 30,000 of some 550 bytes.
-const MAX_APP_NAMES_BYTES: usize = 16 * MIB;
+/// Largest list of apps: 100,000 of some 650 bytes.
+const MAX_APP_NAMES_BYTES: usize = 64 * MIB;
 
 /// Largest answer of an API, in bytes.
 pub(crate) fn limit(source: Source) -> usize {

@@ -94,6 +94,28 @@ async fn appended_events_are_read_in_order_and_survive_the_process() {
 }
 
 #[tokio::test]
+async fn a_settlement_goes_along_with_what_comes_next_and_waits_for_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(&settings(&directory)).unwrap();
+    outbox.append(vec![entry("a")], None).await.unwrap();
+    let first = read(&outbox, 0).await[0].position;
+    outbox.settle_through(first).await;
+    outbox.tick_started("a", Timestamp::now()).await;
+    assert_eq!(outbox.settled(), first);
+
+    outbox.append(vec![entry("b")], None).await.unwrap();
+    let second = read(&outbox, first).await[0].position;
+    outbox.settle_through(second).await;
+    let alone = async {
+        while outbox.settled() < second {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, alone).await.expect("nothing comes that it could wait for");
+    assert_eq!(outbox.depth(), 0);
+}
+
+#[tokio::test]
 async fn entries_of_one_append_come_together_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
     let settings = OutboxSettings { max_bytes: 200_000, ..settings(&directory) };
