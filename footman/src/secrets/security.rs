@@ -31,6 +31,7 @@ const RIGHTS: [Rights; 3] = [
             "qliksense/v1/failed-polls/#",
             "qliksense/v1/heartbeats/collector/#",
             "qliksense/v1/status/collector/#",
+            "qliksense/v1/status/footman/#",
             "qliksense/v1/marks/#",
             "qliksense/v1/state/#",
             "qliksense/v1/programs/#",

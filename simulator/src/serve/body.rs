@@ -19,8 +19,8 @@ use crate::ledger::LedgerEntry;
 /// The pause between two bytes of a slow drip.
 pub const SLOW_DRIP_PAUSE: Duration = Duration::from_millis(100);
 
-/// The length of a huge answer.
-pub const HUGE_ANSWER_BYTES: usize = 20 * 1024 * 1024;
+/// The length of a huge answer: more than the largest list that anybody has, 100,000 apps.
+pub const HUGE_ANSWER_BYTES: usize = 80 * 1024 * 1024;
 
 /// White space is handed over in pieces of this size.
 const FILLER_BYTES: usize = 64 * 1024;

@@ -154,7 +154,7 @@ async fn wrong_answers_with_status_200_are_wrong_in_their_own_way() {
 }
 
 #[tokio::test]
-async fn a_huge_answer_is_sound_and_twenty_megabytes_long() {
+async fn a_huge_answer_is_sound_and_eighty_megabytes_long() {
     let (site, client) = connected().await;
     set(&site, Fault::Huge).await;
     let text = answered(&client, &site).await.text().await.unwrap();

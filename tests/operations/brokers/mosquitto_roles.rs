@@ -27,7 +27,7 @@ const SUBSCRIBER: &[&str] = &["subscriber"];
 const READERS: &[&str] = &["writer", "subscriber"];
 const NOBODY: &[&str] = &[];
 
-const TOPICS: [Row; 23] = [
+const TOPICS: [Row; 24] = [
     ("qliksense/v1/health/sense1", COLLECTOR, READERS),
     ("qliksense/v1/sessions/sense1/default", COLLECTOR, READERS),
     ("qliksense/v1/app-names/sense1", COLLECTOR, READERS),
@@ -36,6 +36,7 @@ const TOPICS: [Row; 23] = [
     ("qliksense/v1/heartbeats/writer/host", WRITER, &ROLES),
     ("qliksense/v1/heartbeats/other/host", NOBODY, &ROLES),
     ("qliksense/v1/status/collector/host", COLLECTOR, SUBSCRIBER),
+    ("qliksense/v1/status/footman/host", COLLECTOR, SUBSCRIBER),
     ("qliksense/v1/status/writer/host", WRITER, SUBSCRIBER),
     ("qliksense/v1/slots/influxdb/7", WRITER, &["collector", "writer"]),
     ("qliksense/v1/slots/influxdb/members/x", WRITER, &["collector", "writer"]),

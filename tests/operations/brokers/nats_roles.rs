@@ -19,7 +19,7 @@ const SUBSCRIBER: &[&str] = &["subscriber"];
 const PROGRAMS: &[&str] = &["collector", "writer"];
 const NOBODY: &[&str] = &[];
 
-const PUBLISH: [Row; 57] = [
+const PUBLISH: [Row; 58] = [
     ("qliksense.v1.health.sense1", COLLECTOR),
     ("qliksense.v1.sessions.sense1.default", COLLECTOR),
     ("qliksense.v1.app-names.sense1", COLLECTOR),
@@ -33,6 +33,7 @@ const PUBLISH: [Row; 57] = [
     ("qliksense.v1.state.sense1", COLLECTOR),
     ("qliksense.v1.programs.writer.host", COLLECTOR),
     ("qliksense.v1.status.collector.host", COLLECTOR),
+    ("qliksense.v1.status.footman.host", COLLECTOR),
     ("qliksense.v1.status.writer.host", NOBODY),
     ("homeassistant.device.sense1.config", COLLECTOR),
     ("homeassistant.status", &["collector", "subscriber"]),
