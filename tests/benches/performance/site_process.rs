@@ -65,7 +65,8 @@ impl SiteProcess {
         let site = Self { directory, control, client: reqwest::Client::new(), process, size };
         let deadline = Instant::now() + PATIENCE * 3;
         while site.state().await.is_none() || !site.config_path().exists() {
-            assert!(Instant::now() < deadline, "no site:\n{}", site.process.printed());
+            let is_there = site.process.resident().now > 0 && Instant::now() < deadline;
+            assert!(is_there, "no site:\n{}", site.process.printed());
             sleep(Duration::from_millis(100)).await;
         }
         site
