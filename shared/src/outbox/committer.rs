@@ -24,8 +24,8 @@ use crate::timestamp::Timestamp;
 /// Commits of events begin at least this far apart.
 const GROUP_WINDOW: Duration = Duration::from_millis(20);
 /// How long a settlement waits for something to go along with: a commit of its own for each would be
-/// a third of the work of polling.
-const SETTLES_WITHIN: Duration = Duration::from_millis(200);
+/// a third of the work of polling. Long enough for the next poll of a site of twenty servers.
+const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 /// Commands in one commit: bounds its length, and what is lost to one that fails.
 const GROUP_SIZE: usize = 1_024;
 /// How often the front is looked at for events beyond their age.
