@@ -118,9 +118,10 @@ impl Headroom {
         let mut account = self.account();
         match seen {
             Ok(info) => account.answered(bounds(&info), bytes),
-            Err(Unseen::Denied) => account.answered(None, bytes),
+            // A server that says nothing may still store: asked for each message, it would hold up all.
+            Err(Unseen::Denied | Unseen::Failed(_)) => account.answered(None, bytes),
             // The server says itself what is wrong when it is published.
-            Err(Unseen::Missing | Unseen::Disconnected | Unseen::Failed(_)) => {
+            Err(Unseen::Missing | Unseen::Disconnected) => {
                 account.under_way = account.under_way.saturating_add(bytes);
                 return Ok(Taken { headroom: self, bytes });
             }
